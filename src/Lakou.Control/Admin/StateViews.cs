@@ -1,0 +1,46 @@
+using Lakou.Gateway;
+using Lakou.Gateway.Listeners;
+using Lakou.Gateway.Routing;
+using Lakou.Gateway.Upstreams;
+
+namespace Lakou.Control.Admin;
+
+/// <summary>What is live, at the moment of asking.</summary>
+internal static class StateViews
+{
+    public static RoutesView Routes(GatewayPlan plan) => new([.. plan.Routes.Values.Select(RouteOf)]);
+
+    public static UpstreamsView Upstreams(GatewayState gateway)
+        => new([.. gateway.Upstreams.Values.OrderBy(upstream => upstream.Name, StringComparer.Ordinal).Select(UpstreamOf)]);
+
+    public static ListenersView Listeners(GatewayState gateway)
+        => new([.. gateway.Listeners.Values.OrderBy(listener => listener.Plan.Name, StringComparer.Ordinal).Select(ListenerOf)]);
+
+    private static RouteView RouteOf(RoutePlan route) => new(
+        route.Name,
+        new(route.Match.Host, route.Match.Path, route.Match.Methods, [.. route.Match.Headers.Keys], [.. route.Match.Query.Keys], route.Match.Priority),
+        [.. route.Filters.Select(filter => new ExplainedFilter(filter.Descriptor.Name, filter.Descriptor.Phase.ToString().ToLowerInvariant()))],
+        route.Respond is not null ? "respond" : route.Redirect is not null ? "redirect" : "forward",
+        [.. route.To.Select(to => new TargetView(to.Upstream, to.Weight))]);
+
+    private static UpstreamView UpstreamOf(UpstreamState upstream)
+    {
+        var plan = upstream.Plan;
+        return new(
+            upstream.Name,
+            plan.Balance == Balance.RoundRobin ? "round-robin" : "power-of-two",
+            [.. upstream.Endpoints.Select(endpoint => new EndpointView(
+                endpoint.Address.Text,
+                plan.Endpoints.FirstOrDefault(planned => planned.Address.Text == endpoint.Address.Text)?.Weight ?? 0,
+                endpoint.InFlight,
+                endpoint.OpenConnections,
+                endpoint.IdleConnections))]);
+    }
+
+    private static ListenerView ListenerOf(Listener listener)
+    {
+        var protocols = listener.Plan.Protocols;
+        string[] names = [.. protocols.HasFlag(Protocols.Http1) ? ["http1"] : Array.Empty<string>(), .. protocols.HasFlag(Protocols.Http2) ? ["http2"] : Array.Empty<string>()];
+        return new(listener.Plan.Name, listener.Plan.Address.Text, listener.LocalEndPoint.ToString() ?? "", listener.Plan.Tls is not null, names, listener.Connections);
+    }
+}

@@ -1,0 +1,135 @@
+using System.Net.Sockets;
+using Lakou.Core.Faults;
+using Lakou.Gateway.Observation;
+using Lakou.Gateway.Upstreams;
+using Lakou.Http;
+using Lakou.Http.Server;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Lakou.Gateway.Forwarding;
+
+/// <summary>
+/// Sends one request to an endpoint and its answer to the client, streaming both ways with back-pressure.
+/// The numbered steps are those of <c>docs/forwarding.md</c>.
+/// </summary>
+internal static partial class Forwarder
+{
+    // Past this the pump stops gathering and lets the client read: half of the output's pause threshold.
+    private const int FlushBytes = 32 * 1024;
+
+    // How long an upstream may stay silent after Expect before the body is sent anyway (RFC 9110 §10.1.1): curl's wait.
+    private static readonly TimeSpan ContinueWait = TimeSpan.FromSeconds(1);
+
+    /// <summary>Null when the answer is complete; otherwise why there is none, or none that is whole.</summary>
+    public static async Task<Fault?> ForwardAsync(HttpContext context, Exchange exchange, UpstreamState upstream, ForwardRules rules)
+    {
+        if (TooLarge(context) is { } refusal)
+        {
+            return refusal;
+        }
+
+        var framing = FramingOf(context);
+        var replayable = !framing.HasBody && IsSafe(context.Request.Method);
+        for (var attempt = 1; ; attempt++)
+        {
+            // 1. An endpoint.
+            if (upstream.Pick(out var plan) is not { } endpoint)
+            {
+                return UpstreamFaults.NoEndpoint.With($"Upstream '{upstream.Name}' has no endpoint.");
+            }
+
+            exchange.Upstream = upstream.Name;
+            exchange.Endpoint = endpoint.Address.Text;
+            exchange.Attempts++;
+            endpoint.Enter();
+            var started = exchange.Timestamp();
+            var call = exchange.Telemetry.StartClient(exchange, endpoint.Address.Host, endpoint.Address.Port);
+            var status = 0;
+            string? fault = null;
+            try
+            {
+                // 2. to 7. A connection, an idle one or a new one, and the exchange on it.
+                var connection = attempt > 1 ? null : endpoint.TryTake(plan.PoolAge);
+                var reused = connection is not null;
+                var run = new Run(context, exchange, connection ?? endpoint.Open(), plan, rules, framing, call.Trace);
+                var outcome = await run.RunAsync(reused);
+                status = run.Status;
+                fault = outcome?.Fault.Code.Name;
+                if (outcome is { Retry: true } && reused && replayable)
+                {
+                    // RFC 9112 §9.3.1: the endpoint closed an idle connection at the moment it was used. Once, on a fresh one.
+                    continue;
+                }
+
+                return outcome?.Fault;
+            }
+            catch (SocketException e)
+            {
+                // Only making a socket throws here: what happens on one is an outcome.
+                fault = UpstreamFaults.NoSocket.Name;
+                return UpstreamFaults.NoSocket.With($"A socket could not be made ({e.SocketErrorCode}); raise the limit of open files or lower limits.connections.");
+            }
+            finally
+            {
+                endpoint.Leave();
+                endpoint.Metrics.Finish(status, exchange.Elapsed(started));
+                exchange.Telemetry.FinishClient(exchange, call, status, fault);
+            }
+        }
+    }
+
+    /// <summary>A body that says that it is too long is refused before an endpoint hears of it.</summary>
+    private static Fault? TooLarge(HttpContext context)
+        => context.Request.ContentLength is { } length
+            && context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize is { } allowed
+            && length > allowed
+            ? ServerFaults.BodyTooLarge.With($"At most {allowed} bytes are allowed here.")
+            : null;
+
+    private static RequestFraming FramingOf(HttpContext context)
+    {
+        var request = context.Request;
+        var expect = ExpectsContinue(request);
+        if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false })
+        {
+            // A POST without a body says so; a GET does not (RFC 9110 §8.6).
+            return request.ContentLength == 0 || request.Method is "POST" or "PUT" or "PATCH"
+                ? new(BodyKind.Length, 0, false)
+                : new(BodyKind.None, 0, false);
+        }
+
+        return request.ContentLength switch
+        {
+            0 => new(BodyKind.Length, 0, false),
+            { } length => new(BodyKind.Length, length, expect),
+            null => new(BodyKind.Chunked, 0, expect),
+        };
+    }
+
+    /// <summary>An HTTP/1.0 client knows no 100 (RFC 9110 §10.1.1); over HTTP/2 the server below has answered it.</summary>
+    private static bool ExpectsContinue(HttpRequest request)
+        => request.Protocol == "HTTP/1.1"
+            && request.Headers.Expect is { Count: > 0 } expect
+            && string.Equals(expect.ToString(), "100-continue", StringComparison.OrdinalIgnoreCase);
+
+    private static bool IsSafe(string method) => method is "GET" or "HEAD" or "OPTIONS" or "TRACE";
+
+    private static Fault TotalTimeout(Exchange exchange)
+        => UpstreamFaults.TotalTimeout.With($"The route allows {exchange.TotalTimeout.TotalSeconds:0.###} s in all.");
+
+    private static string Describe(Exception e) => e switch
+    {
+        SocketException { SocketErrorCode: SocketError.ConnectionRefused } => "connection refused",
+        SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain } => "the name does not resolve",
+        SocketException { SocketErrorCode: SocketError.HostUnreachable or SocketError.NetworkUnreachable } => "no route to it",
+        SocketException { SocketErrorCode: SocketError.ConnectionReset } => "connection reset",
+        SocketException { SocketErrorCode: SocketError.AddressNotAvailable } => "no such socket or address",
+        SocketException socket => $"socket error {socket.SocketErrorCode}",
+        _ => "the connection was closed",
+    };
+
+    /// <param name="Fault">Why the exchange failed.</param>
+    /// <param name="Retry">The endpoint closed before any byte of an answer: on a reused connection, an idle close crossing our request.</param>
+    private sealed record Failure(Fault Fault, bool Retry);
+}

@@ -1,0 +1,205 @@
+using System.Net;
+using System.Net.Sockets;
+using Lakou.Gateway.Observation;
+using Lakou.Gateway.Upstreams;
+using Lakou.Http;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
+
+namespace Lakou.Gateway.Forwarding;
+
+/// <summary>How the body of a forwarded request is framed.</summary>
+internal readonly record struct RequestFraming(BodyKind Kind, long Length, bool ExpectContinue)
+{
+    /// <summary>False also for a body that is declared and empty.</summary>
+    public bool HasBody => Kind == BodyKind.Chunked || Length > 0;
+}
+
+/// <summary>
+/// Writes the head that an endpoint sees: the client's fields as they came, without what belongs to one hop
+/// (RFC 9110 §7.6.1), with our own account of the client.
+/// </summary>
+internal static class RequestHeadWriter
+{
+    private const string Pseudonym = "lakou";
+
+    public static void Write(
+        ref HeadBuffer head,
+        HttpContext context,
+        Exchange exchange,
+        ForwardRules rules,
+        UpstreamPlan upstream,
+        EndpointAddress endpoint,
+        RequestFraming framing,
+        TraceContext trace,
+        string? upgrade)
+    {
+        var request = context.Request;
+
+        // 1. Request line and Host, which RFC 9110 §7.2 wants first.
+        head.Write(request.Method.AsSpan());
+        head.Write(" "u8);
+        head.Write(exchange.ForwardTarget.AsSpan());
+        head.Write(" HTTP/1.1\r\n"u8);
+        var host = request.Headers.Host.ToString();
+        head.Field("Host"u8, (upstream.Host == HostMode.Endpoint || host.Length == 0 ? endpoint.Authority : host).AsSpan());
+
+        // 2. The client's fields.
+        if (request.Headers is FieldTable fields)
+        {
+            WriteFields(ref head, fields, framing);
+        }
+        else
+        {
+            WriteFields(ref head, request.Headers, framing);
+        }
+
+        // 3. Framing and connection.
+        switch (framing.Kind)
+        {
+            case BodyKind.Length:
+                head.Write("Content-Length: "u8);
+                head.Write(framing.Length);
+                head.Write("\r\n"u8);
+                break;
+            case BodyKind.Chunked:
+                head.Write("Transfer-Encoding: chunked\r\n"u8);
+                break;
+        }
+
+        if (framing.ExpectContinue)
+        {
+            head.Write("Expect: 100-continue\r\n"u8);
+        }
+
+        if (upgrade is not null)
+        {
+            head.Write("Connection: Upgrade\r\n"u8);
+            head.Field("Upgrade"u8, upgrade.AsSpan());
+        }
+
+        // 4. Our account of the client, and the trace.
+        WriteForwarded(ref head, context, exchange, host, rules);
+        WriteVia(ref head, request);
+        WriteTrace(ref head, trace);
+        head.Write("\r\n"u8);
+    }
+
+    private static void WriteFields(ref HeadBuffer head, FieldTable fields, RequestFraming framing)
+    {
+        for (var i = 0; i < fields.LineCount; i++)
+        {
+            if (Passes(fields.KnownAt(i), framing))
+            {
+                head.Field(fields.NameAt(i), fields.ValueAt(i));
+            }
+        }
+    }
+
+    private static void WriteFields(ref HeadBuffer head, IHeaderDictionary fields, RequestFraming framing)
+    {
+        foreach (var (name, values) in fields)
+        {
+            var known = KnownFields.Of(name);
+            if (known == KnownField.Cookie)
+            {
+                // RFC 9113 §8.2.3: crumbs of a cookie are joined when they leave HTTP/2.
+                head.Field("Cookie"u8, string.Join("; ", (IEnumerable<string?>)values).AsSpan());
+            }
+            else if (Passes(known, framing))
+            {
+                foreach (var value in values)
+                {
+                    head.Field(name.AsSpan(), value.AsSpan());
+                }
+            }
+        }
+    }
+
+    private static bool Passes(KnownField field, RequestFraming framing)
+        => !IsOurs(field) && (!KnownFields.IsHopByHop(field) || (field == KnownField.Trailer && framing.Kind == BodyKind.Chunked));
+
+    /// <summary>Fields that are written here and nowhere else, whatever the client sent.</summary>
+    public static bool IsOurs(KnownField field) => field
+        is KnownField.Host or KnownField.ContentLength or KnownField.TransferEncoding or KnownField.Expect or KnownField.Via
+        or KnownField.XForwardedFor or KnownField.XForwardedProto or KnownField.XForwardedHost or KnownField.Forwarded
+        or KnownField.Traceparent or KnownField.Tracestate;
+
+    private static void WriteForwarded(ref HeadBuffer head, HttpContext context, Exchange exchange, string host, ForwardRules rules)
+    {
+        var peer = exchange.ClientAddress;
+        var trusted = rules.Trusts(peer);
+        var headers = context.Request.Headers;
+
+        // X-Forwarded-For and Forwarded grow by the peer; Proto and Host are the first proxy's word.
+        head.Write("X-Forwarded-For: "u8);
+        if (trusted)
+        {
+            WriteList(ref head, headers["X-Forwarded-For"]);
+        }
+
+        WriteAddress(ref head, peer);
+        head.Write("\r\nX-Forwarded-Proto: "u8);
+        head.Write((trusted && headers["X-Forwarded-Proto"] is { Count: > 0 } proto ? proto.ToString() : context.Request.Scheme).AsSpan());
+        head.Write("\r\nX-Forwarded-Host: "u8);
+        head.Write((trusted && headers["X-Forwarded-Host"] is { Count: > 0 } forwardedHost ? forwardedHost.ToString() : host).AsSpan());
+        head.Write("\r\nForwarded: "u8);
+        if (trusted)
+        {
+            WriteList(ref head, headers["Forwarded"]);
+        }
+
+        // RFC 7239 §4: an IPv6 address and anything with a colon are quoted.
+        var v6 = peer?.AddressFamily == AddressFamily.InterNetworkV6;
+        head.Write(v6 ? "for=\"["u8 : "for="u8);
+        WriteAddress(ref head, peer);
+        head.Write(v6 ? "]\";host=\""u8 : ";host=\""u8);
+        head.Write(host.AsSpan());
+        head.Write("\";proto="u8);
+        head.Write(context.Request.Scheme.AsSpan());
+        head.Write("\r\n"u8);
+    }
+
+    private static void WriteList(ref HeadBuffer head, StringValues values)
+    {
+        foreach (var value in values)
+        {
+            head.Write(value.AsSpan());
+            head.Write(", "u8);
+        }
+    }
+
+    private static void WriteAddress(ref HeadBuffer head, IPAddress? address)
+    {
+        if (address is null)
+        {
+            head.Write("unknown"u8); // a Unix socket has no address; the word is RFC 7239 §6.2's
+            return;
+        }
+
+        _ = address.TryFormat(head.Room(65), out var written);
+        head.Advance(written);
+    }
+
+    private static void WriteTrace(ref HeadBuffer head, TraceContext trace)
+    {
+        head.Write("traceparent: "u8);
+        head.Advance(trace.WriteTraceparent(head.Room(TraceContext.TraceparentLength)));
+        head.Write("\r\n"u8);
+        if (trace.State is { Length: > 0 } state)
+        {
+            head.Field("tracestate"u8, state.AsSpan());
+        }
+    }
+
+    private static void WriteVia(ref HeadBuffer head, HttpRequest request)
+    {
+        head.Write("Via: "u8);
+        WriteList(ref head, request.Headers.Via);
+        var protocol = request.Protocol.AsSpan();
+        head.Write(protocol.StartsWith("HTTP/") ? protocol[5..] : "1.1");
+        head.Write(" "u8);
+        head.Write(Pseudonym.AsSpan());
+        head.Write("\r\n"u8);
+    }
+}

@@ -1,0 +1,232 @@
+using System.Buffers;
+using Lakou.Core.Faults;
+using Lakou.Gateway.Forwarding;
+using Lakou.Gateway.Listeners;
+using Lakou.Gateway.Observation;
+using Lakou.Gateway.Routing;
+using Lakou.Http;
+using Lakou.Http.Server;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting.Server.Abstractions;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+
+namespace Lakou.Gateway;
+
+/// <summary>Every request of one listener, from its head to its last log line. The steps are those of ARCHITECTURE.md, life of a request.</summary>
+internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan listener) : IHttp1Application<Exchange>
+{
+    private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+    private static readonly string[] ConnectionSpecific = ["Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade"];
+
+    // Control characters but the tab (RFC 9110 §5.5).
+    private static readonly SearchValues<char> Controls = SearchValues.Create(
+        [.. Enumerable.Range(0, 32).Append(127).Select(code => (char)code).Where(c => c != '\t')]);
+
+    public Exchange CreateContext(IFeatureCollection contextFeatures)
+    {
+        var container = contextFeatures as IHostContextContainer<Exchange>;
+        var exchange = container?.HostContext;
+        if (exchange is null)
+        {
+            exchange = new Exchange(gateway.Time, gateway.Telemetry, contextFeatures) { Listener = listener.Name, Rules = listener.Rules };
+            if (container is not null)
+            {
+                container.HostContext = exchange;
+            }
+        }
+        else
+        {
+            exchange.Http.Initialize(contextFeatures);
+        }
+
+        if (contextFeatures is not Http1Connection<Exchange>)
+        {
+            contextFeatures.Set(exchange);
+        }
+
+        exchange.Context = exchange.Http;
+        return exchange;
+    }
+
+    public async Task ProcessRequestAsync(Exchange context)
+    {
+        var exchange = context;
+        var http = exchange.Http;
+        Begin(exchange, http);
+        try
+        {
+            // 1. Is it well-formed? HTTP/1.1 heads were refused below; HTTP/2 heads are held to the same grammar here.
+            // 2. One meaning for its target. 3. A route.
+            if (CheckFields(http.Request.Headers) is { } fault || (fault = Route(exchange, http, out var route)) is not null)
+            {
+                gateway.Metrics.Unmatched.Begin(exchange);
+                StartTelemetry(exchange, http);
+                await FaultResponse.WriteAsync(http, exchange, fault);
+                return;
+            }
+
+            // 4. Its filters and its action.
+            route!.Metrics.Begin(exchange);
+            StartTelemetry(exchange, http);
+            ClientFields.Clean(http.Request, listener.Rules, listener.Rules.Trusts(exchange.ClientAddress));
+            await route.Chain(http);
+        }
+        catch (RequestBodyException e)
+        {
+            await FaultResponse.WriteAsync(http, exchange, e.Fault);
+        }
+        catch (BadHttpRequestException e)
+        {
+            // The same of a body over HTTP/2.
+            await FaultResponse.WriteAsync(http, exchange, ServerFaults.OfBody(e.StatusCode, e.Message));
+        }
+        catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException
+            || (e is OperationCanceledException or IOException && http.RequestAborted.IsCancellationRequested))
+        {
+            await FaultResponse.WriteAsync(http, exchange, Upstreams.UpstreamFaults.ClientGone.With("The client left before the answer was complete."));
+        }
+        catch (Exception e) when (e is not OutOfMemoryException)
+        {
+            gateway.Log.LogError(e, "lakou/bug on route {Route}", exchange.Route);
+            await FaultResponse.WriteAsync(http, exchange, GatewayFaults.Bug.With("The failure is in the log."));
+        }
+    }
+
+    public void DisposeContext(Exchange context, Exception? exception)
+    {
+        var exchange = context;
+        var http = exchange.Http;
+
+        // 5. What happened, for the log, the metrics and the trace.
+        exchange.Status = exchange.Status != 0 ? exchange.Status : http.Response.StatusCode;
+        exchange.Total = exchange.Elapsed(exchange.Started);
+        gateway.Metrics.Finish(exchange);
+        gateway.Telemetry.Finish(exchange);
+        gateway.AccessLog?.Write(exchange);
+        exchange.Reset();
+        http.Uninitialize();
+    }
+
+    public void OnRefused(ConnectionContext connection, RequestHead head, Fault fault)
+    {
+        var exchange = new Exchange(gateway.Time, gateway.Telemetry, new FeatureCollection())
+        {
+            Listener = listener.Name,
+            Fault = fault,
+            Status = fault.Code.Status,
+            Method = head.Method,
+            Protocol = "HTTP/1.1",
+            Started = gateway.Time.GetTimestamp(),
+            ClientAddress = connection.RemoteEndPoint is System.Net.IPEndPoint { Address: var address }
+                ? address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address
+                : null,
+        };
+        gateway.Metrics.Unmatched.Begin(exchange);
+        gateway.Metrics.Finish(exchange);
+        gateway.AccessLog?.Write(exchange);
+    }
+
+    private void StartTelemetry(Exchange exchange, DefaultHttpContext http)
+    {
+        // Taking the host apart costs strings: only for those who listen.
+        if (gateway.Telemetry.Enabled)
+        {
+            gateway.Telemetry.StartServer(exchange, http.Request.Host.Host, http.Request.Host.Port ?? 0);
+        }
+    }
+
+    private static void Begin(Exchange exchange, DefaultHttpContext http)
+    {
+        var now = exchange.Timestamp();
+        exchange.Started = now;
+        if (http.Features is Http1Connection<Exchange> { HeadStarted: > 0 and var started })
+        {
+            exchange.Started = started;
+            exchange.Head = exchange.Elapsed(started);
+        }
+
+        var request = http.Request;
+        exchange.Method = request.Method;
+        exchange.Protocol = request.Protocol;
+        exchange.Scheme = request.Scheme;
+        exchange.ClientAddress = http.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : http.Connection.RemoteIpAddress;
+        exchange.Trace = TraceContext.Continue(request.Headers.TraceParent, request.Headers.TraceState);
+    }
+
+    private static Fault? CheckFields(IHeaderDictionary fields)
+    {
+        if (fields is FieldTable)
+        {
+            return null;
+        }
+
+        foreach (var (name, values) in fields)
+        {
+            if (name.AsSpan().ContainsAnyExcept(NameCharacters))
+            {
+                return HttpFaults.BadField.With("A header's name holds a character that no name may hold.");
+            }
+
+            foreach (var value in values)
+            {
+                if (value.AsSpan().ContainsAny(Controls))
+                {
+                    return HttpFaults.BadField.With($"The value of '{name}' holds a control character.");
+                }
+            }
+        }
+
+        // RFC 9113 §8.2.2: what belongs to a connection of HTTP/1.1. Kestrel looks at Connection and TE alone.
+        foreach (var name in ConnectionSpecific)
+        {
+            if (fields.ContainsKey(name))
+            {
+                return HttpFaults.BadField.With($"'{name}' has no place in HTTP/2.");
+            }
+        }
+
+        return null;
+    }
+
+    private Fault? Route(Exchange exchange, DefaultHttpContext http, out RouteState? route)
+    {
+        route = null;
+        var request = http.Request;
+        if (request.Method == "CONNECT")
+        {
+            if (!Http2Upgrade.TryAdapt(http))
+            {
+                return GatewayFaults.Unsupported.With("CONNECT asks for a forward proxy; this is a gateway.");
+            }
+
+            exchange.Method = request.Method;
+        }
+
+        if (!RequestTarget.TryParse(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget, listener.Targets, out var target, out var fault))
+        {
+            return fault;
+        }
+
+        exchange.Target = target;
+        exchange.ForwardPath = target.EncodedPath;
+        exchange.Path = target.Path.ToString();
+        var result = gateway.Router.Match(request.Headers.Host.ToString(), target.Path, request.Method, request.Headers, target.Query.Span);
+        switch (result.Outcome)
+        {
+            case RouteOutcome.NotFound:
+                return RoutingFaults.NotFound.With($"Nothing is configured for {request.Method} {exchange.Path}.");
+            case RouteOutcome.MethodNotAllowed:
+                exchange.Allow = string.Join(", ", result.Allow);
+                return RoutingFaults.MethodNotAllowed.With($"{exchange.Path} takes {exchange.Allow}.");
+        }
+
+        route = result.Route!;
+        exchange.Route = route.Plan.Name;
+        exchange.RouteTemplate = route.Plan.Match.Path;
+        exchange.Captures = result.Captures;
+        return null;
+    }
+}

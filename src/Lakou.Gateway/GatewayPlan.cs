@@ -1,0 +1,113 @@
+using Lakou.Core.Configuration;
+using Lakou.Gateway.Filters;
+using Lakou.Gateway.Listeners;
+using Lakou.Gateway.Routing;
+using Lakou.Gateway.Upstreams;
+
+namespace Lakou.Gateway;
+
+/// <summary>The gateway's configuration, checked as a whole and immutable. Building it opens nothing.</summary>
+internal sealed record GatewayPlan(
+    IReadOnlyDictionary<string, ListenerPlan> Listeners,
+    IReadOnlyDictionary<string, UpstreamPlan> Upstreams,
+    IReadOnlyDictionary<string, RoutePlan> Routes)
+{
+    public static readonly GatewayPlan Empty = new(
+        new Dictionary<string, ListenerPlan>(), new Dictionary<string, UpstreamPlan>(), new Dictionary<string, RoutePlan>());
+
+    /// <param name="options">As written.</param>
+    /// <param name="document">For the fingerprints, by which a reload knows what did not change.</param>
+    /// <param name="directory">What relative files are relative to.</param>
+    /// <param name="problems">Gets everything that is wrong.</param>
+    public static GatewayPlan Build(GatewayOptions options, ConfigDocument document, string directory, Problems problems)
+    {
+        // 1. Listeners, and no two on one address.
+        var listeners = new Dictionary<string, ListenerPlan>(StringComparer.Ordinal);
+        foreach (var (name, listener) in options.Listeners)
+        {
+            if (ListenerPlan.Build(name, listener, directory, Print(document, $"listeners.{name}"), problems) is { } plan)
+            {
+                if (listeners.Values.FirstOrDefault(other => other.Address.Overlaps(plan.Address)) is { } other)
+                {
+                    problems.Add($"listeners.{name}.address", $"listener '{other.Name}' has this address already ({other.Address.Text}); give each its own");
+                }
+
+                listeners.Add(name, plan);
+            }
+        }
+
+        // 2. Upstreams.
+        var upstreams = options.Upstreams.ToDictionary(
+            pair => pair.Key,
+            pair => UpstreamPlan.Build(pair.Key, pair.Value, Print(document, $"upstreams.{pair.Key}"), problems),
+            StringComparer.Ordinal);
+
+        // 3. Routes: each on its own, then against each other.
+        var routes = new Dictionary<string, RoutePlan>(StringComparer.Ordinal);
+        foreach (var (name, route) in options.Routes)
+        {
+            if (BuildRoute(name, route, options.Filters, document, problems) is { } plan)
+            {
+                routes.Add(name, plan);
+            }
+        }
+
+        Router<RoutePlan>.Compile(routes.Values.Select(route => new RouteEntry<RoutePlan>(route.Name, route.Match, route)), RouterOptions.Default, out var conflicts);
+        foreach (var conflict in conflicts)
+        {
+            problems.Add($"routes.{conflict.Route}.match.{conflict.Key}", conflict.Message);
+        }
+
+        return new(listeners, upstreams, routes);
+    }
+
+    private static RoutePlan? BuildRoute(
+        string name,
+        RouteOptions options,
+        IReadOnlyDictionary<string, object?> common,
+        ConfigDocument document,
+        Problems problems)
+    {
+        var path = $"routes.{name}";
+        var fingerprint = Print(document, path) + Print(document, "filters");
+        var pattern = RoutePattern.TryParse(options.Match, RouterOptions.Default.RegexTimeout, (key, message) => problems.Add($"{path}.match.{key}", message));
+        foreach (var (target, i) in (options.To ?? []).Select((target, i) => (target, i)))
+        {
+            if (document.Find($"upstreams.{target.Upstream}") is null)
+            {
+                var at = options.To!.Count == 1 ? $"{path}.to" : $"{path}.to[{i}].upstream";
+                problems.Add(at, $"unknown upstream '{target.Upstream}'{Nearest.Suggest(target.Upstream, (document.Find("upstreams") as ConfigMap)?.Entries.Select(entry => entry.Key.Text) ?? [])}");
+            }
+        }
+
+        if (options.To is { Count: > 0 } targets && targets.All(target => target.Weight == 0))
+        {
+            problems.Add($"{path}.to", "every target has weight 0; one needs more");
+        }
+
+        if (pattern is null)
+        {
+            return null;
+        }
+
+        if (options.Redirect is { } redirect)
+        {
+            PathTemplate.Parse(redirect.To, pattern, $"{path}.redirect", problems);
+        }
+
+        var filters = FilterCatalog.All
+            .Where(filter => (options.Filters.TryGetValue(filter.Name, out var own) || common.TryGetValue(filter.Name, out own)) && own is not null)
+            .OrderBy(filter => filter.Phase)
+            .Select(filter => new FilterPlan(filter, options.Filters.TryGetValue(filter.Name, out var own) ? own! : common[filter.Name]!))
+            .ToArray();
+        foreach (var filter in filters)
+        {
+            var at = options.Filters.ContainsKey(filter.Descriptor.Name) ? $"{path}.filters.{filter.Descriptor.Name}" : $"filters.{filter.Descriptor.Name}";
+            filter.Descriptor.Check(filter.Options, pattern, at, problems);
+        }
+
+        return new(name, options.Match, pattern, filters, options.To ?? [], options.Respond, options.Redirect, fingerprint);
+    }
+
+    private static string Print(ConfigDocument document, string path) => document.Find(path)?.Fingerprint() ?? "";
+}

@@ -1,0 +1,42 @@
+using Lakou.Core.Configuration;
+using Lakou.Gateway.Forwarding;
+using Lakou.Gateway.Routing;
+using Lakou.Http;
+
+namespace Lakou.Gateway.Listeners;
+
+/// <summary>A listener, checked and immutable.</summary>
+internal sealed record ListenerPlan(
+    string Name,
+    ListenerAddress Address,
+    TlsPlan? Tls,
+    Protocols Protocols,
+    ForwardRules Rules,
+    TargetRules Targets,
+    HeadLimits HeadLimits,
+    ListenerOptions Options,
+    string Fingerprint)
+{
+    /// <summary>Null when the address is unusable.</summary>
+    public static ListenerPlan? Build(string name, ListenerOptions options, string directory, string fingerprint, Problems problems)
+    {
+        var path = $"listeners.{name}";
+        var address = ListenerAddress.TryParse(options.Address, out var error);
+        if (address is null)
+        {
+            problems.Add(path + ".address", error);
+        }
+
+        var tls = options.Tls is null ? null : TlsPlan.Build(path + ".tls", options.Tls, directory, problems);
+        return address is null ? null : new(
+            name,
+            address,
+            tls,
+            options.Protocols.Aggregate((all, one) => all | one),
+            new ForwardRules(options.TrustedProxies, options.Underscores),
+            new TargetRules { AllowEncodedSlash = options.EncodedSlashes == EncodedSlashes.Keep, MergeSlashes = options.Slashes == Slashes.Merge },
+            new HeadLimits((int)options.Limits.Head, options.Limits.Fields, (int)Math.Min(options.Limits.Head, 8 << 10)), // 8 KiB a line: nginx's large_client_header_buffers
+            options,
+            fingerprint + tls?.Fingerprint);
+    }
+}

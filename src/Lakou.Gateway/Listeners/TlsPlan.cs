@@ -1,0 +1,109 @@
+using System.Net.Security;
+using System.Security.Authentication;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Lakou.Core.Configuration;
+
+namespace Lakou.Gateway.Listeners;
+
+/// <summary>Certificates read and checked, and how each name is answered.</summary>
+internal sealed class TlsPlan
+{
+    private readonly Dictionary<string, SslStreamCertificateContext> _byName = new(StringComparer.OrdinalIgnoreCase);
+    private readonly SslProtocols _protocols;
+    private SslStreamCertificateContext? _first;
+
+    private TlsPlan(SslProtocols protocols) => _protocols = protocols;
+
+    /// <summary>Changes when a file's content does.</summary>
+    public string Fingerprint { get; private set; } = "";
+
+    public static TlsPlan Build(string path, TlsOptions options, string directory, Problems problems)
+    {
+        var plan = new TlsPlan(options.MinVersion == TlsVersion.Tls13 ? SslProtocols.Tls13 : SslProtocols.Tls12 | SslProtocols.Tls13);
+        for (var i = 0; i < options.Certificates.Count; i++)
+        {
+            plan.Load($"{path}.certificates[{i}]", options.Certificates[i], directory, problems);
+        }
+
+        return plan;
+    }
+
+    /// <summary>What a client that asks for <paramref name="name"/> gets.</summary>
+    public SslServerAuthenticationOptions OptionsFor(string? name, Protocols protocols)
+    {
+        var chosen = _first!;
+        if (!string.IsNullOrEmpty(name))
+        {
+            // RFC 6125 §6.4.3: the wildcard stands for one label, the leftmost.
+            var dot = name.IndexOf('.', StringComparison.Ordinal);
+            if (_byName.TryGetValue(name, out var own) || (dot > 0 && _byName.TryGetValue("*" + name[dot..], out own)))
+            {
+                chosen = own;
+            }
+        }
+
+        var alpn = new List<SslApplicationProtocol>(2);
+        if (protocols.HasFlag(Protocols.Http2))
+        {
+            alpn.Add(SslApplicationProtocol.Http2);
+        }
+
+        if (protocols.HasFlag(Protocols.Http1))
+        {
+            alpn.Add(SslApplicationProtocol.Http11);
+        }
+
+        return new SslServerAuthenticationOptions
+        {
+            ServerCertificateContext = chosen,
+            EnabledSslProtocols = _protocols,
+            ApplicationProtocols = alpn,
+            AllowRenegotiation = false,
+            ClientCertificateRequired = false,
+        };
+    }
+
+    private void Load(string path, CertificateOptions options, string directory, Problems problems)
+    {
+        var certPath = Path.GetFullPath(options.Cert, directory);
+        var keyPath = Path.GetFullPath(options.Key, directory);
+        foreach (var (key, file) in new[] { ("cert", certPath), ("key", keyPath) })
+        {
+            if (!File.Exists(file))
+            {
+                problems.Add($"{path}.{key}", "the file does not exist; a PEM file is expected");
+                return;
+            }
+        }
+
+        try
+        {
+            var chain = new X509Certificate2Collection();
+            chain.ImportFromPemFile(certPath);
+            var certificate = X509Certificate2.CreateFromPemFile(certPath, keyPath);
+            var context = SslStreamCertificateContext.Create(certificate, [.. chain.Skip(1)], offline: true);
+            _first ??= context;
+            foreach (var name in NamesOf(certificate))
+            {
+                _byName.TryAdd(name, context);
+            }
+
+            Fingerprint += Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(certPath))) + Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(keyPath)));
+        }
+        catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            // The message of the library may quote the file; ours does not.
+            problems.Add(path, e is CryptographicException or ArgumentException
+                ? "the certificate and the key do not belong together, or one is no PEM file"
+                : "the files cannot be read; check their permissions");
+        }
+    }
+
+    /// <summary>The names inside; the common name only when there are no others (RFC 6125 §6.4.4).</summary>
+    private static string[] NamesOf(X509Certificate2 certificate)
+    {
+        var names = certificate.Extensions.OfType<X509SubjectAlternativeNameExtension>().SelectMany(extension => extension.EnumerateDnsNames()).ToArray();
+        return names.Length > 0 ? names : [certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false)];
+    }
+}

@@ -1,0 +1,90 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace Lakou.Gateway.Upstreams;
+
+/// <summary>Where an endpoint listens: <c>http://host:port</c> over TCP, or <c>unix:/path</c>.</summary>
+internal sealed record EndpointAddress(string Text, EndPoint EndPoint, string Authority)
+{
+    /// <summary>Host or path, for spans and client metrics.</summary>
+    public string Host { get; } = EndPoint switch
+    {
+        IPEndPoint ip => ip.Address.ToString(),
+        DnsEndPoint dns => dns.Host,
+        _ => Text,
+    };
+
+    /// <summary>0 for a Unix socket.</summary>
+    public int Port { get; } = EndPoint switch
+    {
+        IPEndPoint ip => ip.Port,
+        DnsEndPoint dns => dns.Port,
+        _ => 0,
+    };
+
+    /// <summary>Null and what is wrong, when the text is no address of an endpoint.</summary>
+    public static EndpointAddress? TryParse(string text, out string error)
+    {
+        error = "";
+        if (text.StartsWith("unix:", StringComparison.Ordinal))
+        {
+            var path = text["unix:".Length..];
+            if (!path.StartsWith('/'))
+            {
+                error = "the path of a Unix socket must be absolute, as in unix:/run/app.sock";
+                return null;
+            }
+
+            if (path.Length > 107)
+            {
+                error = "the path of a Unix socket is too long; 107 characters at most"; // sun_path of sockaddr_un
+                return null;
+            }
+
+            return new(text, new UnixDomainSocketEndPoint(path), "localhost");
+        }
+
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Host.Length == 0 || uri.Port == 0)
+        {
+            error = "not an address; use http://host:port or unix:/path";
+            return null;
+        }
+
+        if (!string.Equals(uri.Scheme, "http", StringComparison.Ordinal))
+        {
+            error = $"'{uri.Scheme}' endpoints are not supported; use http://host:port or unix:/path";
+            return null;
+        }
+
+        if (uri.UserInfo.Length > 0)
+        {
+            error = "credentials do not belong in an endpoint's address";
+            return null;
+        }
+
+        if (uri.PathAndQuery != "/" || uri.Fragment.Length > 0)
+        {
+            error = "an endpoint has no path; use the filter 'rewrite' or 'strip-prefix' on the route";
+            return null;
+        }
+
+        EndPoint endpoint = IPAddress.TryParse(uri.Host.Trim('[', ']'), out var address)
+            ? new IPEndPoint(address, uri.Port)
+            : new DnsEndPoint(uri.Host, uri.Port);
+        return new($"http://{uri.Authority}", endpoint, uri.Authority);
+    }
+
+    public Socket CreateSocket()
+    {
+        if (EndPoint is UnixDomainSocketEndPoint)
+        {
+            return new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        }
+
+        var socket = EndPoint is IPEndPoint ip
+            ? new Socket(ip.AddressFamily, SocketType.Stream, ProtocolType.Tcp)
+            : new Socket(SocketType.Stream, ProtocolType.Tcp); // dual mode: the name may have addresses of both families
+        socket.NoDelay = true;
+        return socket;
+    }
+}

@@ -1,0 +1,20 @@
+using Lakou.Core.Faults;
+
+namespace Lakou.Gateway.Upstreams;
+
+internal static class UpstreamFaults
+{
+    public static readonly FaultCode NoEndpoint = new("upstream/no-endpoint", FaultParty.Operator, 503, "No endpoint can take the request", RetryAdvice.Later);
+    public static readonly FaultCode NoSocket = new("upstream/no-socket", FaultParty.Operator, 503, "The gateway has no socket left for the endpoint", RetryAdvice.Later);
+    public static readonly FaultCode ConnectFailed = new("upstream/connect-failed", FaultParty.Upstream, 502, "The endpoint could not be reached", RetryAdvice.Now);
+    public static readonly FaultCode ConnectTimeout = new("upstream/connect-timeout", FaultParty.Upstream, 504, "The endpoint did not accept the connection in time", RetryAdvice.Now);
+    public static readonly FaultCode ResponseTimeout = new("upstream/response-timeout", FaultParty.Upstream, 504, "The endpoint did not answer in time", RetryAdvice.IfIdempotent);
+    public static readonly FaultCode IdleTimeout = new("upstream/idle-timeout", FaultParty.Upstream, 504, "The endpoint stopped sending or receiving", RetryAdvice.IfIdempotent);
+    public static readonly FaultCode TotalTimeout = new("upstream/total-timeout", FaultParty.Upstream, 504, "The request took longer than its route allows", RetryAdvice.IfIdempotent);
+    public static readonly FaultCode Closed = new("upstream/closed", FaultParty.Upstream, 502, "The endpoint closed the connection without an answer", RetryAdvice.IfIdempotent);
+    public static readonly FaultCode Truncated = new("upstream/truncated", FaultParty.Upstream, 502, "The endpoint closed the connection in the middle of its answer", RetryAdvice.IfIdempotent);
+    public static readonly FaultCode UnexpectedUpgrade = new("upstream/unexpected-upgrade", FaultParty.Upstream, 502, "The endpoint switched to a protocol that was not asked for");
+
+    /// <summary>Nobody is left to read the answer; the status is nginx's, for the log.</summary>
+    public static readonly FaultCode ClientGone = new("client/gone", FaultParty.Client, 499, "The client left before the answer", RetryAdvice.IfIdempotent);
+}

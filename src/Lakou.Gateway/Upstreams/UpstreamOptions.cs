@@ -1,0 +1,78 @@
+using Lakou.Core.Configuration;
+
+namespace Lakou.Gateway.Upstreams;
+
+internal enum Balance
+{
+    PowerOfTwo,
+    RoundRobin,
+}
+
+/// <summary>What the Host field of a forwarded request says.</summary>
+internal enum HostMode
+{
+    Keep,
+    Endpoint,
+}
+
+internal sealed record EndpointOptions
+{
+    public string Url { get; init; } = "";
+
+    public int Weight { get; init; } = 1;
+
+    private static readonly Shape<string> UrlShape = Shapes.Text(1, 512);
+
+    public static Shape<EndpointOptions> Shape { get; } = Shapes.Object("endpoint", "One address of an upstream.", () => new EndpointOptions())
+        .Required("url", UrlShape, o => o.Url, (o, v) => o with { Url = v }, "`http://host:port`, or `unix:/path` for a Unix socket.")
+        .Field("weight", Shapes.Integer(1, 1000), o => o.Weight, (o, v) => o with { Weight = v }, "Share of the traffic relative to the other endpoints.")
+        .Or(UrlShape, url => new EndpointOptions { Url = url });
+}
+
+internal sealed record UpstreamTimeoutOptions
+{
+    public TimeSpan Connect { get; init; } = TimeSpan.FromSeconds(2);
+
+    public TimeSpan Response { get; init; } = TimeSpan.FromSeconds(30);
+
+    public TimeSpan Idle { get; init; } = TimeSpan.FromSeconds(60); // nginx's proxy_read_timeout
+
+    public static Shape<UpstreamTimeoutOptions> Shape { get; } = Shapes.Object("upstream-timeouts", "How long each step may take.", () => new UpstreamTimeoutOptions())
+        .Field("connect", Shapes.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromMinutes(5)), o => o.Connect, (o, v) => o with { Connect = v }, "Until the connection is open. Passing it is 504 `upstream/connect-timeout`.")
+        .Field("response", Shapes.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1)), o => o.Response, (o, v) => o with { Response = v }, "From the end of the request to the end of the response's head. Passing it is 504 `upstream/response-timeout`.")
+        .Field("idle", Shapes.Duration(TimeSpan.FromMilliseconds(1), TimeSpan.FromDays(1)), o => o.Idle, (o, v) => o with { Idle = v }, "Between two bytes in either direction, upgraded connections included. Passing it is `upstream/idle-timeout`.");
+}
+
+internal sealed record PoolOptions
+{
+    public int Size { get; init; } = 256;
+
+    public TimeSpan Idle { get; init; } = TimeSpan.FromSeconds(60); // nginx's keepalive_timeout of an upstream
+
+    public TimeSpan Age { get; init; } = TimeSpan.FromHours(1); // nginx's keepalive_time
+
+    public static Shape<PoolOptions> Shape { get; } = Shapes.Object("pool", "Connections kept open between requests, for each endpoint.", () => new PoolOptions())
+        .Field("size", Shapes.Integer(0, 100_000), o => o.Size, (o, v) => o with { Size = v }, "Idle connections kept; 0 closes each after its request.")
+        .Field("idle", Shapes.Duration(TimeSpan.FromMilliseconds(100), TimeSpan.FromDays(1)), o => o.Idle, (o, v) => o with { Idle = v }, "How long one may stay idle.")
+        .Field("age", Shapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromDays(30)), o => o.Age, (o, v) => o with { Age = v }, "How old one may become before it is replaced.");
+}
+
+internal sealed record UpstreamOptions
+{
+    public IReadOnlyList<EndpointOptions> Endpoints { get; init; } = [];
+
+    public Balance Balance { get; init; } = Balance.PowerOfTwo;
+
+    public HostMode Host { get; init; } = HostMode.Keep;
+
+    public UpstreamTimeoutOptions Timeouts { get; init; } = new();
+
+    public PoolOptions Pool { get; init; } = new();
+
+    public static Shape<UpstreamOptions> Shape { get; } = Shapes.Object("upstream", "A named set of endpoints that can serve the same requests.", () => new UpstreamOptions())
+        .Required("endpoints", Shapes.List(EndpointOptions.Shape), o => o.Endpoints, (o, v) => o with { Endpoints = v }, "Where the upstream listens; one or more.")
+        .Field("balance", Shapes.Choice(("power-of-two", Balance.PowerOfTwo), ("round-robin", Balance.RoundRobin)), o => o.Balance, (o, v) => o with { Balance = v }, "How an endpoint is chosen: the less busy of two random ones, or each in turn by weight.")
+        .Field("host", Shapes.Choice(("keep", HostMode.Keep), ("endpoint", HostMode.Endpoint)), o => o.Host, (o, v) => o with { Host = v }, "The Host field that endpoints see: the client's, or the endpoint's own address.")
+        .Field("timeouts", UpstreamTimeoutOptions.Shape, o => o.Timeouts, (o, v) => o with { Timeouts = v }, "How long each step may take.")
+        .Field("pool", PoolOptions.Shape, o => o.Pool, (o, v) => o with { Pool = v }, "Connections kept open between requests.");
+}

@@ -1,0 +1,64 @@
+using Lakou.Core.Time;
+using Lakou.Gateway.Observation;
+using Lakou.Gateway.Upstreams.Balancing;
+
+namespace Lakou.Gateway.Upstreams;
+
+/// <summary>
+/// An upstream, live. It keeps its identity while its name stays in the plan: routes hold on to it, and a new plan
+/// keeps the state of every endpoint whose address it still has.
+/// </summary>
+internal sealed class UpstreamState(string name, GatewayMetrics metrics, Sweeper sweeper) : IDisposable
+{
+    private Snapshot _current = new(null!, [], new RoundRobin([]));
+
+    public string Name { get; } = name;
+
+    public UpstreamPlan Plan => Volatile.Read(ref _current).Plan;
+
+    public IReadOnlyList<EndpointState> Endpoints => Volatile.Read(ref _current).Endpoints;
+
+    /// <summary>Chooses an endpoint; null when there is none.</summary>
+    public EndpointState? Pick(out UpstreamPlan plan)
+    {
+        var current = Volatile.Read(ref _current);
+        plan = current.Plan;
+        return current.Balancer.Pick();
+    }
+
+    public void Apply(UpstreamPlan plan)
+    {
+        var before = Volatile.Read(ref _current).Endpoints;
+        var endpoints = plan.Endpoints
+            .Select(endpoint => before.FirstOrDefault(state => state.Address.Text == endpoint.Address.Text)
+                ?? new EndpointState(endpoint.Address, metrics.Endpoint(Name, endpoint.Address.Text), sweeper))
+            .ToArray();
+        var weighted = endpoints.Zip(plan.Endpoints, (state, endpoint) => new WeightedEndpoint(state, endpoint.Weight)).ToArray();
+        Volatile.Write(ref _current, new(plan, endpoints, plan.Balance switch
+        {
+            Balance.RoundRobin => new RoundRobin(weighted),
+            _ => new PowerOfTwo(weighted, Random.Shared),
+        }));
+
+        foreach (var gone in before.Except(endpoints))
+        {
+            Retire(gone);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var endpoint in Endpoints)
+        {
+            Retire(endpoint);
+        }
+    }
+
+    private void Retire(EndpointState endpoint)
+    {
+        endpoint.Dispose();
+        metrics.RemoveEndpoint(Name, endpoint.Address.Text);
+    }
+
+    private sealed record Snapshot(UpstreamPlan Plan, EndpointState[] Endpoints, IBalancer Balancer);
+}

@@ -1,0 +1,441 @@
+using System.Buffers;
+using System.Buffers.Text;
+using System.Diagnostics.CodeAnalysis;
+using System.IO.Pipelines;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Connections.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.WebUtilities;
+
+namespace Lakou.Http.Server;
+
+/// <summary>The response half of the features: status, fields, framing, interim responses.</summary>
+public sealed partial class Http1Connection<TContext>
+    : IHttpResponseFeature, IHttpResponseBodyFeature, IHttpResponseTrailersFeature, IHttpInformationalFeature
+{
+    private readonly FieldTable _responseFields = new();
+    private readonly FieldTable _responseTrailers = new();
+    private readonly ResponseWriter _responseWriter;
+    private List<(Func<object, Task> Callback, object State)>? _onStarting;
+    private List<(Func<object, Task> Callback, object State)>? _onCompleted;
+    private Stream? _responseStream;
+    private bool _keepAlive;
+    private long _contentLength = -1;
+    private BodyKind _responseKind;
+
+    // Heads are written whole: "100 Continue" comes from another thread when the application reads and answers at once.
+    private readonly Lock _outputGate = new();
+
+    // The write rate: what the peer had acknowledged when a flush began to wait.
+    private long _writeCheckAt = long.MaxValue;
+    private ulong _writeMark;
+
+    /// <summary>From 100 to 999; with the head it is out of reach.</summary>
+    public int StatusCode
+    {
+        get;
+        set
+        {
+            ThrowIfStarted();
+            ArgumentOutOfRangeException.ThrowIfLessThan(value, 100);
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(value, 999);
+            field = value;
+        }
+    }
+
+    public string? ReasonPhrase
+    {
+        get;
+        set
+        {
+            ThrowIfStarted();
+            field = value is null || FieldGrammar.IsValue(value) ? value : throw new ArgumentException("A reason phrase holds no control characters.", nameof(value));
+        }
+    }
+
+    [AllowNull]
+    IHeaderDictionary IHttpResponseFeature.Headers
+    {
+        get => _responseFields;
+        set => throw new NotSupportedException("Change the fields of the response instead of replacing them.");
+    }
+
+    /// <summary>The response's fields; frozen once the head is written.</summary>
+    public FieldTable ResponseFields => _responseFields;
+
+    [AllowNull]
+    IHeaderDictionary IHttpResponseTrailersFeature.Trailers
+    {
+        get => _responseTrailers;
+        set => throw new NotSupportedException("Change the trailers of the response instead of replacing them.");
+    }
+
+    public bool HasStarted { get; private set; }
+
+    [AllowNull]
+    Stream IHttpResponseFeature.Body
+    {
+        get => Stream;
+        set => throw new NotSupportedException("Set IHttpResponseBodyFeature instead.");
+    }
+
+    public Stream Stream => _responseStream ??= _responseWriter.AsStream(leaveOpen: true);
+
+    public PipeWriter Writer => _responseWriter;
+
+    bool IHttpInformationalFeature.CanSend => !_head.IsHttp10 && !HasStarted;
+
+    public void OnStarting(Func<object, Task> callback, object state)
+    {
+        ThrowIfStarted();
+        (_onStarting ??= []).Add((callback, state));
+    }
+
+    public void OnCompleted(Func<object, Task> callback, object state) => (_onCompleted ??= []).Add((callback, state));
+
+    public void DisableBuffering()
+    {
+        // Nothing is buffered beyond what the caller has not flushed.
+    }
+
+    /// <summary>Writes the head into the output without flushing it, so that it travels with the first bytes of the body.</summary>
+    public Task StartAsync(CancellationToken cancellationToken = default)
+    {
+        if (HasStarted)
+        {
+            return Task.CompletedTask;
+        }
+
+        if (_onStarting is { Count: > 0 })
+        {
+            return StartSlowAsync();
+        }
+
+        _responseWriter.Start();
+        return Task.CompletedTask;
+    }
+
+    public Task CompleteAsync() => _responseWriter.EndAsync().AsTask();
+
+    public Task SendFileAsync(string path, long offset, long? count, CancellationToken cancellationToken = default)
+        => SendFileFallback.SendFileAsync(Stream, path, offset, count, cancellationToken);
+
+    async ValueTask IHttpInformationalFeature.SendAsync(int status, FieldTable fields, CancellationToken cancellation)
+    {
+        if (_head.IsHttp10 || HasStarted)
+        {
+            return;
+        }
+
+        lock (_outputGate)
+        {
+            WriteStatusLine(status, null);
+            for (var i = 0; i < fields.LineCount; i++)
+            {
+                if (!KnownFields.IsHopByHop(fields.KnownAt(i)))
+                {
+                    WriteField(fields.NameAt(i), fields.ValueAt(i));
+                }
+            }
+
+            _output.Write("\r\n"u8);
+        }
+
+        await FlushOutputAsync(cancellation);
+    }
+
+    /// <summary>Called by whoever reads the request's body, perhaps while another thread starts the response: then it is not needed any more.</summary>
+    private ValueTask<FlushResult> SendContinueAsync()
+    {
+        lock (_outputGate)
+        {
+            if (HasStarted)
+            {
+                return default;
+            }
+
+            _output.Write("HTTP/1.1 100 Continue\r\n\r\n"u8);
+            return _output.FlushAsync();
+        }
+    }
+
+    private async Task StartSlowAsync()
+    {
+        await RunOnStartingAsync();
+        _responseWriter.Start();
+    }
+
+    private void BeginResponse()
+    {
+        HasStarted = false;
+        StatusCode = 200;
+        ReasonPhrase = null;
+        _responseFields.Clear();
+        _responseTrailers.Clear();
+        _onStarting?.Clear();
+        _onCompleted?.Clear();
+        _keepAlive = _head.KeepAlive;
+        _contentLength = -1;
+        _responseWriter.Begin();
+    }
+
+    /// <summary>Callbacks run last registered first, as ASP.NET Core does.</summary>
+    private async ValueTask RunOnStartingAsync()
+    {
+        while (!HasStarted && _onStarting is { Count: > 0 } callbacks)
+        {
+            var (callback, state) = callbacks[^1];
+            callbacks.RemoveAt(callbacks.Count - 1);
+            await callback(state);
+        }
+    }
+
+    /// <returns>The last failure of a callback: each runs, whatever the others did.</returns>
+    private async ValueTask<Exception?> RunOnCompletedAsync()
+    {
+        Exception? failure = null;
+        while (_onCompleted is { Count: > 0 } callbacks)
+        {
+            var (callback, state) = callbacks[^1];
+            callbacks.RemoveAt(callbacks.Count - 1);
+            try
+            {
+                await callback(state);
+            }
+            catch (Exception e)
+            {
+                failure = e;
+            }
+        }
+
+        return failure;
+    }
+
+    private void ThrowIfStarted()
+    {
+        if (HasStarted)
+        {
+            throw new InvalidOperationException("The response's head has been sent.");
+        }
+    }
+
+    /// <summary>Decides the framing (RFC 9112 §6.3) and writes the head.</summary>
+    /// <param name="completeLength">The whole body's length when the application ended without flushing; else -1.</param>
+    private void DecideFraming(long completeLength)
+    {
+        if (StatusCode < 200 && !_upgraded)
+        {
+            throw new InvalidOperationException($"{StatusCode} is no final status.");
+        }
+
+        _responseFields.Remove(KnownField.TransferEncoding);
+        var declared = _responseFields.ContentLength;
+        if (declared is null || _responseFields.CountOf(KnownField.ContentLength) > 1)
+        {
+            // No number, or several: neither goes beside our own framing.
+            _responseFields.Remove(KnownField.ContentLength);
+            declared = null;
+        }
+
+        if (_responseFields.TryGet(KnownField.Connection, out _))
+        {
+            if (_responseFields.ListContains(KnownField.Connection, "close"u8))
+            {
+                _keepAlive = false;
+            }
+
+            if (!_upgraded)
+            {
+                _responseFields.Remove(KnownField.Connection);
+            }
+        }
+
+        var head = string.Equals(Method, "HEAD", StringComparison.Ordinal);
+        if (StatusCode is (>= 100 and < 200) or 204 or 304 || head)
+        {
+            _responseKind = BodyKind.None;
+            if (StatusCode is (>= 100 and < 200) or 204)
+            {
+                _responseFields.Remove(KnownField.ContentLength);
+            }
+        }
+        else if (declared is { } length)
+        {
+            (_responseKind, _contentLength) = (BodyKind.Length, length);
+        }
+        else if (completeLength >= 0)
+        {
+            (_responseKind, _contentLength) = (BodyKind.Length, completeLength);
+        }
+        else if (_head.IsHttp10)
+        {
+            (_responseKind, _keepAlive) = (BodyKind.UntilClose, false);
+        }
+        else
+        {
+            _responseKind = BodyKind.Chunked;
+        }
+
+        // A body nobody began to read and that is not small is not worth reading: say that the connection ends.
+        if (_closeRequested || (!_upgraded && !_requestBody.HasStarted && !_requestBody.IsCheapToDrain))
+        {
+            _keepAlive = false;
+        }
+    }
+
+    private void WriteHead()
+    {
+        lock (_outputGate)
+        {
+            WriteHeadLines();
+            HasStarted = true;
+        }
+
+        _responseFields.Freeze();
+    }
+
+    private void WriteHeadLines()
+    {
+        WriteStatusLine(StatusCode, ReasonPhrase);
+        var hasDate = false;
+        var hasLength = false;
+        for (var i = 0; i < _responseFields.LineCount; i++)
+        {
+            var known = _responseFields.KnownAt(i);
+            hasDate |= known == KnownField.Date;
+            hasLength |= known == KnownField.ContentLength;
+            WriteField(_responseFields.NameAt(i), _responseFields.ValueAt(i));
+        }
+
+        if (!hasLength && _contentLength >= 0)
+        {
+            WriteContentLength();
+        }
+        else if (_responseKind == BodyKind.Chunked)
+        {
+            _output.Write("Transfer-Encoding: chunked\r\n"u8);
+        }
+
+        if (!hasDate)
+        {
+            _output.Write(HttpDate.Field(_time));
+        }
+
+        if (!_upgraded && !_keepAlive)
+        {
+            _output.Write("Connection: close\r\n"u8);
+        }
+        else if (_head.IsHttp10)
+        {
+            _output.Write("Connection: keep-alive\r\n"u8);
+        }
+
+        _output.Write("\r\n"u8);
+    }
+
+    private void WriteStatusLine(int status, string? reason)
+    {
+        var span = _output.GetSpan(16);
+        "HTTP/1.1 "u8.CopyTo(span);
+        _ = Utf8Formatter.TryFormat(status, span[9..], out var digits);
+        span[9 + digits] = (byte)' ';
+        _output.Advance(10 + digits);
+        var phrase = reason ?? (status == 103 ? "Early Hints" : ReasonPhrases.GetReasonPhrase(status)); // theirs are from before RFC 8297
+        _output.Advance(System.Text.Encoding.Latin1.GetBytes(phrase, _output.GetSpan(phrase.Length)));
+        _output.Write("\r\n"u8);
+    }
+
+    private void WriteField(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
+    {
+        var span = _output.GetSpan(name.Length + value.Length + 4);
+        name.CopyTo(span);
+        span[name.Length] = (byte)':';
+        span[name.Length + 1] = (byte)' ';
+        value.CopyTo(span[(name.Length + 2)..]);
+        "\r\n"u8.CopyTo(span[(name.Length + 2 + value.Length)..]);
+        _output.Advance(name.Length + value.Length + 4);
+    }
+
+    private void WriteContentLength()
+    {
+        var span = _output.GetSpan(48);
+        "Content-Length: "u8.CopyTo(span);
+        _ = Utf8Formatter.TryFormat(_contentLength, span[16..], out var digits);
+        "\r\n"u8.CopyTo(span[(16 + digits)..]);
+        _output.Advance(18 + digits);
+    }
+
+    /// <summary>Flushes, and watches the client's reading rate while it waits. A dead connection is a completed flush, as pipes have it; TLS throws.</summary>
+    private ValueTask<FlushResult> FlushOutputAsync(CancellationToken cancellation)
+    {
+        var flush = _output.FlushAsync(cancellation);
+        return flush.IsCompletedSuccessfully ? flush : WatchAsync(flush);
+
+        async ValueTask<FlushResult> WatchAsync(ValueTask<FlushResult> pending)
+        {
+            _writeMark = AcknowledgedBytes();
+            Volatile.Write(ref _writeCheckAt, _time.GetTimestamp() + Ticks(_options.RateGrace));
+            try
+            {
+                return await pending;
+            }
+            catch (Exception e) when (e is IOException or ConnectionAbortedException or ObjectDisposedException)
+            {
+                return new FlushResult(isCanceled: false, isCompleted: true);
+            }
+            finally
+            {
+                Volatile.Write(ref _writeCheckAt, long.MaxValue);
+            }
+        }
+    }
+
+    /// <summary>
+    /// A flush has waited for a whole grace period: the client must have acknowledged the minimum rate, or it holds a
+    /// connection and its buffers for nothing. The kernel's count is asked, because its send buffer hides the client's pace.
+    /// </summary>
+    private void CheckWriteRate(long now)
+    {
+        var checkAt = Volatile.Read(ref _writeCheckAt);
+        if (now < checkAt)
+        {
+            return;
+        }
+
+        // Whatever is concluded holds only while the same flush waits; another one has another time.
+        var mark = Volatile.Read(ref _writeMark);
+        var acknowledged = AcknowledgedBytes();
+        if (acknowledged - mark >= (ulong)(_options.BodyRateMin * _options.RateGrace.TotalSeconds))
+        {
+            if (Interlocked.CompareExchange(ref _writeCheckAt, now + Ticks(_options.RateGrace), checkAt) == checkAt)
+            {
+                Volatile.Write(ref _writeMark, acknowledged);
+            }
+        }
+        else if (Interlocked.CompareExchange(ref _writeCheckAt, long.MaxValue, checkAt) == checkAt)
+        {
+            _connection.Abort(new ConnectionAbortedException("The client read the response too slowly."));
+        }
+    }
+
+    /// <summary>tcpi_bytes_acked of Linux's <c>struct tcp_info</c> (offset 120); 0 where there is none, so that only a standstill counts.</summary>
+    private ulong AcknowledgedBytes()
+    {
+        if (!OperatingSystem.IsLinux() || _connection.Features.Get<IConnectionSocketFeature>()?.Socket is not { } socket
+            || socket.AddressFamily == System.Net.Sockets.AddressFamily.Unix)
+        {
+            return 0;
+        }
+
+        Span<byte> info = stackalloc byte[192];
+        try
+        {
+            return socket.GetRawSocketOption(6, 11, info) >= 128 ? BitConverter.ToUInt64(info[120..]) : 0;
+        }
+        catch (Exception e) when (e is System.Net.Sockets.SocketException or ObjectDisposedException)
+        {
+            return 0;
+        }
+    }
+}

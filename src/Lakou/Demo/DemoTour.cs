@@ -1,0 +1,46 @@
+using Lakou.Control;
+
+namespace Lakou.Demo;
+
+/// <summary>What the demo prints: where everything is, and five lines to try.</summary>
+internal static class DemoTour
+{
+    public static void Show(TextWriter to, DemoPorts ports, LakouHost host)
+    {
+        var style = Style.For(to);
+        var gateway = $"http://{host.EndPointOf("web")}";
+        var admin = $"http://{host.AdminEndPoint}";
+
+        to.WriteLine();
+        to.WriteLine($"  {style.Strong("Lakou")}  one gate in front of three services");
+        to.WriteLine();
+        to.WriteLine($"  gateway    {gateway}");
+        to.WriteLine($"  admin      {admin}");
+        to.WriteLine($"  services   fast   127.0.0.1:{ports.FastOne} and 127.0.0.1:{ports.FastTwo}");
+        to.WriteLine($"             slow   127.0.0.1:{ports.Slow}");
+        to.WriteLine($"             flaky  127.0.0.1:{ports.Flaky}");
+        to.WriteLine($"  file       {style.Faint("lakou demo --print")}");
+        to.WriteLine();
+        to.WriteLine($"  {style.Strong("Try")}, in another terminal:");
+        foreach (var (command, shows) in Lines(gateway, admin))
+        {
+            to.WriteLine();
+            to.WriteLine($"  {style.Command(command)}");
+            to.WriteLine($"  {style.Faint(shows)}");
+        }
+
+        to.WriteLine();
+        to.WriteLine($"  Each request is a line below. {style.Strong("Ctrl-C")} ends the demo.");
+        to.WriteLine();
+        to.Flush();
+    }
+
+    private static (string Command, string Shows)[] Lines(string gateway, string admin) =>
+    [
+        ($"curl -i {gateway}/hello", "A request gets an id. Once more: the other instance of the fast service answers."),
+        ($"curl -N {gateway}/ticks", "Server-sent events pass line by line, as the slow service writes them."),
+        ($"curl -i {gateway}/report", "The route waits 250 ms, the service takes longer: 504, a problem with a stable fault code."),
+        ($"curl -i {gateway}/mixed", "Two in three go to fast, one to flaky, which answers 503 or breaks off: 502, with its fault."),
+        ($"curl -s {admin}/metrics | grep ^lakou_requests_total", "What happened so far, by route and status class."),
+    ];
+}

@@ -1,0 +1,14 @@
+namespace Lakou;
+
+/// <summary>What the process says when it ends.</summary>
+internal static class ExitCode
+{
+    public const int Fine = 0;
+    public const int Failed = 1;
+
+    /// <summary>The command line was wrong.</summary>
+    public const int Usage = 2;
+
+    /// <summary>The configuration was wrong.</summary>
+    public const int Configuration = 3;
+}

@@ -1,0 +1,1 @@
+return await Lakou.CommandLine.RunAsync(args);

@@ -1,0 +1,222 @@
+using System.Buffers;
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Connections;
+
+namespace Lakou.Transport.Tests;
+
+public abstract partial class TransportConformance
+{
+    [Fact]
+    public async Task A_peers_FIN_ends_input_without_error_and_closes()
+    {
+        var pair = await ConnectAsync();
+        var closed = ClosedAsync(pair.Connection);
+        await pair.Peer.SendAsync(Bytes.Make(0, 10), Stop);
+        pair.Peer.EndSending();
+        Assert.Equal(10, await ReadPatternToEndAsync(pair));
+        await closed;
+    }
+
+    [Fact]
+    public async Task After_a_peers_FIN_the_application_can_still_send()
+    {
+        var pair = await ConnectAsync();
+        pair.Peer.EndSending();
+        await ReadPatternToEndAsync(pair);
+        await pair.Output.WriteAsync(Bytes.Make(0, 100_000), Stop);
+        var reading = pair.Peer.ReceivePatternToEndAsync(Stop);
+        await pair.Connection.DisposeAsync();
+        Assert.Equal(100_000, await reading);
+    }
+
+    [Fact]
+    public async Task A_tunnel_stays_open_after_a_peers_FIN_until_its_own_direction_ends()
+    {
+        var pair = await ConnectAsync();
+        HalfClose(pair.Connection).KeepOpenOnPeerFin = true;
+        var closed = ClosedAsync(pair.Connection);
+        pair.Peer.EndSending();
+        await ReadPatternToEndAsync(pair);
+
+        await pair.Output.WriteAsync("x"u8.ToArray(), Stop);
+        await pair.Peer.ReceiveAsync(1, Stop);
+        Assert.False(pair.Connection.ConnectionClosed.IsCancellationRequested);
+        await HalfClose(pair.Connection).ShutdownSendAsync(Stop);
+        await closed;
+        Assert.Equal(0, await pair.Peer.Socket.ReceiveAsync(new byte[1], Stop));
+    }
+
+    [Fact]
+    public async Task No_longer_keeping_open_closes_when_the_peers_FIN_was_seen()
+    {
+        var pair = await ConnectAsync();
+        HalfClose(pair.Connection).KeepOpenOnPeerFin = true;
+        pair.Peer.EndSending();
+        await ReadPatternToEndAsync(pair);
+        Assert.False(pair.Connection.ConnectionClosed.IsCancellationRequested);
+        HalfClose(pair.Connection).KeepOpenOnPeerFin = false;
+        await ClosedAsync(pair.Connection);
+    }
+
+    [Fact]
+    public async Task After_ShutdownSend_the_peer_sees_the_end_and_goes_on_sending()
+    {
+        var pair = await ConnectAsync();
+        await pair.Output.WriteAsync(Bytes.Make(0, 5_000), Stop);
+        await HalfClose(pair.Connection).ShutdownSendAsync(Stop);
+        Assert.Equal(5_000, await pair.Peer.ReceivePatternToEndAsync(Stop));
+        Assert.False(pair.Connection.ConnectionClosed.IsCancellationRequested);
+
+        await pair.Peer.SendAsync(Bytes.Make(0, 100_000), Stop);
+        pair.Peer.EndSending();
+        Assert.Equal(100_000, await ReadPatternToEndAsync(pair));
+        await ClosedAsync(pair.Connection);
+    }
+
+    [Fact]
+    public async Task ShutdownSend_waits_for_every_flushed_byte()
+    {
+        const int size = 64 * 1024 * 1024; // more than two kernels buffer
+        var pair = await ConnectAsync();
+        pair.Output.Write(Bytes.Make(0, size));
+        var flush = pair.Output.FlushAsync(Stop);
+        var end = HalfClose(pair.Connection).ShutdownSendAsync(Stop);
+        Assert.False(end.IsCompleted);
+        Assert.Equal(size, await pair.Peer.ReceivePatternToEndAsync(Stop));
+        await end;
+        await flush;
+    }
+
+    [Fact]
+    public async Task Writes_after_ShutdownSend_are_dropped()
+    {
+        var pair = await ConnectAsync();
+        await HalfClose(pair.Connection).ShutdownSendAsync(Stop);
+        Assert.True((await pair.Output.WriteAsync(new byte[100], Stop)).IsCompleted);
+        await HalfClose(pair.Connection).ShutdownSendAsync(Stop);
+        Assert.Equal(0, await pair.Peer.ReceivePatternToEndAsync(Stop));
+    }
+
+    [Fact]
+    public async Task Abort_is_RST_at_the_peer()
+    {
+        var pair = await ConnectAsync();
+        var closed = ClosedAsync(pair.Connection);
+        var reading = pair.Input.ReadAsync(Stop).AsTask();
+        pair.Connection.Abort(new ConnectionAbortedException("enough"));
+        var error = await Assert.ThrowsAsync<SocketException>(() => pair.Peer.ReceiveAsync(1, Stop));
+        Assert.Equal(SocketError.ConnectionReset, error.SocketErrorCode);
+        await closed;
+        Assert.Equal("enough", (await Assert.ThrowsAsync<ConnectionAbortedException>(() => reading)).Message);
+    }
+
+    [Fact]
+    public async Task A_peers_RST_ends_input_with_its_error_and_closes_a_tunnel_too()
+    {
+        var pair = await ConnectAsync();
+        HalfClose(pair.Connection).KeepOpenOnPeerFin = true;
+        var closed = ClosedAsync(pair.Connection);
+        pair.Peer.Reset();
+        await Assert.ThrowsAsync<ConnectionResetException>(async () => await pair.Input.ReadAsync(Stop));
+        await closed;
+    }
+
+    [Fact]
+    public async Task A_peers_RST_ends_a_waiting_flush()
+    {
+        var pair = await ConnectAsync();
+        pair.Output.Write(new byte[64 * 1024 * 1024]);
+        var flush = pair.Output.FlushAsync(Stop).AsTask();
+        Assert.False(flush.IsCompleted);
+        pair.Peer.Reset();
+        Assert.True((await flush).IsCompleted);
+        await ClosedAsync(pair.Connection);
+    }
+
+    [Fact]
+    public async Task Abort_ends_a_waiting_flush_and_a_full_input()
+    {
+        var pair = await ConnectAsync();
+        pair.Output.Write(new byte[64 * 1024 * 1024]);
+        var flush = pair.Output.FlushAsync(Stop).AsTask();
+        await pair.Peer.SendAsync(new byte[256 * 1024], Stop);
+        await EventuallyAsync(() => OutstandingBlocks(pair.Transport) >= 16);
+        pair.Connection.Abort();
+        Assert.True((await flush).IsCompleted);
+        await pair.Connection.DisposeAsync();
+        Assert.Equal(0, OutstandingBlocks(pair.Transport));
+    }
+
+    [Fact]
+    public async Task Dispose_sends_what_was_flushed_also_to_a_slow_peer()
+    {
+        const int size = 64 * 1024 * 1024;
+        var pair = await ConnectAsync();
+        pair.Output.Write(Bytes.Make(0, size));
+        var flush = pair.Output.FlushAsync(Stop).AsTask();
+        var disposing = pair.Connection.DisposeAsync();
+        Assert.False(disposing.IsCompleted);
+        Assert.Equal(size, await pair.Peer.ReceivePatternToEndAsync(Stop));
+        pair.Peer.EndSending();
+        await disposing;
+        await flush;
+    }
+
+    [Fact]
+    public async Task Dispose_with_unread_input_does_not_destroy_the_answer()
+    {
+        var pair = await ConnectAsync();
+        await pair.Peer.SendAsync(new byte[256 * 1024], Stop);
+        await pair.Output.WriteAsync(Bytes.Make(0, 200_000), Stop);
+        var disposing = pair.Connection.DisposeAsync();
+        await pair.Peer.SendAsync(new byte[2 * 1024 * 1024], Stop);
+        Assert.Equal(200_000, await pair.Peer.ReceivePatternToEndAsync(Stop));
+        pair.Peer.EndSending();
+        await disposing;
+    }
+
+    [Fact]
+    public async Task Dispose_gives_up_on_a_peer_that_takes_nothing()
+    {
+        var time = new ManualTime();
+        var options = new SocketTransportOptions { Time = time };
+        var pair = await ConnectAsync(options);
+        pair.Output.Write(new byte[64 * 1024 * 1024]);
+        var flush = pair.Output.FlushAsync(Stop).AsTask();
+        var disposing = pair.Connection.DisposeAsync();
+        Assert.Equal(options.CloseTimeout, await time.FireNextTimerAsync(Stop));
+        await disposing;
+        await flush;
+        Assert.Equal(0, OutstandingBlocks(pair.Transport));
+    }
+
+    [Fact]
+    public async Task Dispose_waits_only_so_long_for_the_peers_FIN()
+    {
+        var time = new ManualTime();
+        var options = new SocketTransportOptions { Time = time };
+        var pair = await ConnectAsync(options);
+        var disposing = pair.Connection.DisposeAsync();
+        Assert.Equal(0, await pair.Peer.ReceivePatternToEndAsync(Stop));
+        Assert.False(disposing.IsCompleted);
+        TimeSpan limit;
+        do
+        {
+            limit = await time.FireNextTimerAsync(Stop);
+        }
+        while (limit != options.LingerTime);
+        await disposing;
+        Assert.True(SocketOf(pair.Connection).SafeHandle.IsClosed);
+    }
+
+    [Fact]
+    public async Task A_throwing_callback_of_ConnectionClosed_harms_nobody()
+    {
+        var pair = await ConnectAsync();
+        var other = ClosedAsync(pair.Connection);
+        pair.Connection.ConnectionClosed.Register(static () => throw new InvalidOperationException("a bug in the application"));
+        pair.Peer.EndSending();
+        await other;
+        await pair.Connection.DisposeAsync();
+    }
+}

@@ -101,6 +101,11 @@ internal sealed partial class LakouHost
             _admin = admin;
         }
 
+        if (options.Transport != before.Transport)
+        {
+            _log.LogWarning("The change of transport counts from the next start");
+        }
+
         admin.Token = options.Admin.Token;
         if (_lines is not null)
         {

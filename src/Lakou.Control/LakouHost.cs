@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Net;
 using System.Reflection;
 using Lakou.Control.Admin;
@@ -7,7 +8,9 @@ using Lakou.Control.Watching;
 using Lakou.Core.Configuration;
 using Lakou.Core.Metrics;
 using Lakou.Gateway;
+using Lakou.Gateway.Listeners;
 using Lakou.Gateway.Observation;
+using Lakou.Transport;
 using Microsoft.Extensions.Logging;
 
 namespace Lakou.Control;
@@ -20,6 +23,7 @@ internal sealed partial class LakouHost : IAsyncDisposable
     private readonly LineLoggerProvider? _lines;
     private readonly ILogger _log;
     private readonly ServerTelemetry _telemetry;
+    private readonly LakouTransport _transport;
     private readonly GatewayMetrics _metrics;
     private readonly Stream _accessOutput;
     private readonly SemaphoreSlim _reloadGate = new(1, 1);
@@ -46,7 +50,9 @@ internal sealed partial class LakouHost : IAsyncDisposable
         _telemetry = new ServerTelemetry(settings.Time, Version);
         _accessOutput = settings.AccessOutput ?? Console.OpenStandardOutput();
         _accessLog = NewAccessLog(options.Log.Access);
-        Gateway = new GatewayState(_metrics, _telemetry, _accessLog, settings.Time, _loggers);
+        _transport = LakouTransport.Start(
+            options.Transport with { Time = settings.Time, ConnectionsMax = DescriptorBudget.Read().Connections, ApplicationScheduler = PipeScheduler.Inline }, _loggers);
+        Gateway = new GatewayState(_metrics, _telemetry, _accessLog, settings.Time, _transport, _loggers);
     }
 
     /// <summary>After each reload, whatever came of it. Runs on the thread of the reload.</summary>
@@ -153,6 +159,7 @@ internal sealed partial class LakouHost : IAsyncDisposable
     {
         await StopAsync(new CancellationToken(canceled: true));
         await Gateway.DisposeAsync();
+        await _transport.DisposeAsync();
         await _accessLog.DisposeAsync();
         _telemetry.Dispose();
         if (_settings.Loggers is null)

@@ -1,5 +1,6 @@
 using Lakou.Core.Configuration;
 using Lakou.Gateway;
+using Lakou.Transport;
 
 namespace Lakou.Control;
 
@@ -7,6 +8,8 @@ namespace Lakou.Control;
 internal sealed record LakouOptions
 {
     public GatewayOptions Gateway { get; init; } = new();
+
+    public TransportOptions Transport { get; init; } = new();
 
     public AdminOptions Admin { get; init; } = new();
 
@@ -18,6 +21,7 @@ internal sealed record LakouOptions
 
     public static ObjectShape<LakouOptions> Shape { get; } = GatewayOptions
         .AddTo(Shapes.Object("lakou", "The whole file.", () => new LakouOptions()), o => o.Gateway, (o, v) => o with { Gateway = v })
+        .Field("transport", TransportShape.Shape, o => o.Transport, (o, v) => o with { Transport = v }, "What moves the bytes of connections.")
         .Field("admin", AdminOptions.Shape, o => o.Admin, (o, v) => o with { Admin = v }, "The listener for operators.")
         .Field("log", LogOptions.Shape, o => o.Log, (o, v) => o with { Log = v }, "What is written to standard output and standard error.")
         .Field("telemetry", TelemetryOptions.Shape, o => o.Telemetry, (o, v) => o with { Telemetry = v }, "Traces and metrics sent to an OpenTelemetry collector.")

@@ -28,12 +28,12 @@ internal sealed record NameDiff(IReadOnlyList<string> Added, IReadOnlyList<strin
 /// <param name="Listeners">By name.</param>
 /// <param name="Upstreams">By name.</param>
 /// <param name="Routes">By name; a change of the common <c>filters</c> changes every route.</param>
-/// <param name="Settings">Other keys of the file whose content changed: <c>admin</c>, <c>log</c>, <c>telemetry</c>, <c>drain</c>.</param>
+/// <param name="Settings">Other keys of the file whose content changed: <c>transport</c>, <c>admin</c>, <c>log</c>, <c>telemetry</c>, <c>drain</c>.</param>
 internal sealed record PlanDiff(NameDiff Listeners, NameDiff Upstreams, NameDiff Routes, IReadOnlyList<string> Settings)
 {
     public static readonly PlanDiff None = new(NameDiff.None, NameDiff.None, NameDiff.None, []);
 
-    private static readonly string[] SettingKeys = ["admin", "log", "telemetry", "drain"];
+    private static readonly string[] SettingKeys = ["transport", "admin", "log", "telemetry", "drain"];
 
     public bool IsEmpty => Listeners.IsEmpty && Upstreams.IsEmpty && Routes.IsEmpty && Settings.Count == 0;
 

@@ -18,7 +18,7 @@ internal static class References
     /// <summary>Every code that any room declares, by name.</summary>
     public static IReadOnlyList<FaultCode> FaultCodes { get; } =
     [
-        .. new[] { typeof(FaultCode), typeof(FaultBody), typeof(SocketTransport), typeof(GatewayPlan), typeof(References) }
+        .. new[] { typeof(FaultCode), typeof(FaultBody), typeof(LakouTransport), typeof(GatewayPlan), typeof(References) }
             .SelectMany(room => room.Assembly.GetTypes())
             .SelectMany(type => type.GetFields(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic))
             .Where(field => field.FieldType == typeof(FaultCode))

@@ -30,8 +30,9 @@ internal sealed class GatewayState : IAsyncDisposable
     private Dictionary<string, RouteState> _routes = new(StringComparer.Ordinal);
     private Router<RouteState> _router = Router<RouteState>.Compile([], RouterOptions.Default, out _);
 
-    public GatewayState(GatewayMetrics metrics, ServerTelemetry telemetry, AccessLog? accessLog, TimeProvider time, ILoggerFactory loggers)
+    public GatewayState(GatewayMetrics metrics, ServerTelemetry telemetry, AccessLog? accessLog, TimeProvider time, LakouTransport transport, ILoggerFactory loggers)
     {
+        Transport = transport;
         Metrics = metrics;
         Telemetry = telemetry;
         AccessLog = accessLog;
@@ -51,6 +52,8 @@ internal sealed class GatewayState : IAsyncDisposable
     public AccessLog? AccessLog { get; set; }
 
     public TimeProvider Time { get; }
+
+    public LakouTransport Transport { get; }
 
     public ILogger Log { get; }
 
@@ -90,7 +93,7 @@ internal sealed class GatewayState : IAsyncDisposable
             {
                 if (!_upstreams.TryGetValue(upstream.Name, out var state))
                 {
-                    state = new UpstreamState(upstream.Name, Metrics, _upstreamSweeper);
+                    state = new UpstreamState(upstream.Name, Metrics, Transport, _upstreamSweeper);
                     state.Apply(upstream);
                     _upstreams[upstream.Name] = state;
                 }

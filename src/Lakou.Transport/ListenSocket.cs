@@ -28,9 +28,9 @@ public sealed class ListenSocket : IDisposable
     /// <param name="options">Those that concern a listening socket: backlog, no delay, keep-alive.</param>
     /// <exception cref="AddressInUseException">Somebody else listens there.</exception>
     /// <exception cref="IOException">Any other reason; the message names the address.</exception>
-    public static ListenSocket Bind(EndPoint endPoint, SocketTransportOptions? options = null)
+    public static ListenSocket Bind(EndPoint endPoint, TransportOptions? options = null)
     {
-        options ??= new SocketTransportOptions();
+        options ??= new TransportOptions();
         try
         {
             return new ListenSocket(Open(endPoint, options));
@@ -61,7 +61,7 @@ public sealed class ListenSocket : IDisposable
     /// <summary>Closes the socket; a Unix socket's file is removed. Listeners still accepting from it end.</summary>
     public void Dispose() => Socket.Dispose();
 
-    private static Socket Open(EndPoint endPoint, SocketTransportOptions options)
+    private static Socket Open(EndPoint endPoint, TransportOptions options)
     {
         var isTcp = endPoint switch
         {

@@ -7,8 +7,9 @@ namespace Lakou.Transport;
 
 public static class WebHostBuilderExtensions
 {
-    /// <summary>Lets Kestrel take its connections from <see cref="SocketTransport"/>, in any ASP.NET Core application.</summary>
-    public static IWebHostBuilder UseLakouSockets(this IWebHostBuilder builder, SocketTransportOptions? options = null)
-        => builder.ConfigureServices(services => services.AddSingleton<IConnectionListenerFactory>(
-            provider => new SocketTransport(options, provider.GetRequiredService<ILoggerFactory>())));
+    /// <summary>Lets Kestrel take its connections from a <see cref="LakouTransport"/>, in any ASP.NET Core application.</summary>
+    public static IWebHostBuilder UseLakouTransport(this IWebHostBuilder builder, TransportOptions? options = null)
+        => builder.ConfigureServices(services => services
+            .AddSingleton(provider => LakouTransport.Start(options, provider.GetRequiredService<ILoggerFactory>()))
+            .AddSingleton<IConnectionListenerFactory>(provider => provider.GetRequiredService<LakouTransport>()));
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using Lakou.Transport.Sockets;
 using Microsoft.Extensions.Logging;
 
 namespace Lakou.Transport.Tests;
@@ -71,7 +72,7 @@ public sealed class SocketListenerTests
     }
 
     private static SocketListener Listener(ManualTime time, CountingLog log, Func<CancellationToken, ValueTask<Socket>> accept)
-        => new(new IPEndPoint(IPAddress.Loopback, 1), accept, new SocketConnectionFactory(new SocketTransportOptions { Time = time }, log));
+        => new(new IPEndPoint(IPAddress.Loopback, 1), accept, new SocketConnectionFactory(new TransportOptions { Time = time }, log));
 
     private sealed class CountingLog : ILogger
     {

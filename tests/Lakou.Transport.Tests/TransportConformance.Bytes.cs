@@ -82,7 +82,7 @@ public abstract partial class TransportConformance
         }
         while (Interlocked.Read(ref sent) != lastProgress || lastProgress == 0);
         Assert.False(sending.IsCompleted);
-        Assert.True(OutstandingBlocks(pair.Transport) <= 20, $"{OutstandingBlocks(pair.Transport)} blocks hold 64 KiB of input.");
+        Assert.True(pair.Transport.OutstandingBlocks <= 20, $"{pair.Transport.OutstandingBlocks} blocks hold 64 KiB of input.");
 
         var read = await ReadPatternToEndAsync(pair);
         await sending;
@@ -121,18 +121,18 @@ public abstract partial class TransportConformance
         var pair = await ConnectAsync();
         await pair.Peer.SendAsync("ping"u8.ToArray(), Stop);
         var read = await ReadAtLeastAsync(pair.Connection, 4);
-        Assert.NotEqual(0, OutstandingBlocks(pair.Transport));
+        Assert.NotEqual(0, pair.Transport.OutstandingBlocks);
         pair.Input.AdvanceTo(read.Buffer.End);
         await pair.Output.WriteAsync("pong"u8.ToArray(), Stop);
         Assert.Equal("pong"u8.ToArray(), await pair.Peer.ReceiveAsync(4, Stop));
-        await EventuallyAsync(() => OutstandingBlocks(pair.Transport) == 0);
+        await EventuallyAsync(() => pair.Transport.OutstandingBlocks == 0);
     }
 
     [Fact]
     public async Task The_first_bytes_since_a_reset_set_the_receive_timestamp()
     {
         var time = new ManualTime();
-        var pair = await ConnectAsync(new SocketTransportOptions { Time = time });
+        var pair = await ConnectAsync(new TransportOptions { Time = time });
         var timestamp = pair.Connection.Features.GetRequiredFeature<IReceiveTimestampFeature>();
         Assert.Equal(0, timestamp.FirstReceiveTimestamp);
         await pair.Peer.SendAsync("a"u8.ToArray(), Stop);

@@ -140,11 +140,11 @@ public abstract partial class TransportConformance
         pair.Output.Write(new byte[64 * 1024 * 1024]);
         var flush = pair.Output.FlushAsync(Stop).AsTask();
         await pair.Peer.SendAsync(new byte[256 * 1024], Stop);
-        await EventuallyAsync(() => OutstandingBlocks(pair.Transport) >= 16);
+        await EventuallyAsync(() => pair.Transport.OutstandingBlocks >= 16);
         pair.Connection.Abort();
         Assert.True((await flush).IsCompleted);
         await pair.Connection.DisposeAsync();
-        Assert.Equal(0, OutstandingBlocks(pair.Transport));
+        Assert.Equal(0, pair.Transport.OutstandingBlocks);
     }
 
     [Fact]
@@ -179,7 +179,7 @@ public abstract partial class TransportConformance
     public async Task Dispose_gives_up_on_a_peer_that_takes_nothing()
     {
         var time = new ManualTime();
-        var options = new SocketTransportOptions { Time = time };
+        var options = new TransportOptions { Time = time };
         var pair = await ConnectAsync(options);
         pair.Output.Write(new byte[64 * 1024 * 1024]);
         var flush = pair.Output.FlushAsync(Stop).AsTask();
@@ -187,14 +187,14 @@ public abstract partial class TransportConformance
         Assert.Equal(options.CloseTimeout, await time.FireNextTimerAsync(Stop));
         await disposing;
         await flush;
-        Assert.Equal(0, OutstandingBlocks(pair.Transport));
+        Assert.Equal(0, pair.Transport.OutstandingBlocks);
     }
 
     [Fact]
     public async Task Dispose_waits_only_so_long_for_the_peers_FIN()
     {
         var time = new ManualTime();
-        var options = new SocketTransportOptions { Time = time };
+        var options = new TransportOptions { Time = time };
         var pair = await ConnectAsync(options);
         var disposing = pair.Connection.DisposeAsync();
         Assert.Equal(0, await pair.Peer.ReceivePatternToEndAsync(Stop));

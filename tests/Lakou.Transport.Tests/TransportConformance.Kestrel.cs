@@ -18,7 +18,7 @@ public abstract partial class TransportConformance
     [InlineData("2.0", HttpProtocols.Http2)]
     public async Task An_ASPNET_Core_application_serves_over_it(string version, HttpProtocols protocols)
     {
-        var transport = CreateTransport(new SocketTransportOptions());
+        var transport = CreateTransport(new TransportOptions());
         await using var app = await StartAppAsync(transport, new IPEndPoint(IPAddress.Loopback, 0), protocols);
         using var client = new HttpClient
         {
@@ -37,7 +37,7 @@ public abstract partial class TransportConformance
             Bytes.AssertPattern(echoed, i);
         }));
         await app.StopAsync(Stop);
-        await EventuallyAsync(() => OutstandingBlocks(transport) == 0);
+        await EventuallyAsync(() => transport.OutstandingBlocks == 0);
     }
 
     [Fact]
@@ -46,7 +46,7 @@ public abstract partial class TransportConformance
         using var shared = ListenSocket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         for (var i = 0; i < 2; i++)
         {
-            await using var app = await StartAppAsync(CreateTransport(new SocketTransportOptions()), shared.AsEndPoint(), HttpProtocols.Http1);
+            await using var app = await StartAppAsync(CreateTransport(new TransportOptions()), shared.AsEndPoint(), HttpProtocols.Http1);
             Assert.Equal([$"http://{shared.LocalEndPoint}"], app.Urls);
             using var client = new HttpClient();
             Assert.Equal("hello", await client.GetStringAsync(new Uri($"http://{shared.LocalEndPoint}/hello"), Stop));

@@ -20,10 +20,7 @@ public abstract partial class TransportConformance : IAsyncLifetime
     protected CancellationToken Stop => _guard.Token;
 
     /// <summary>A new transport, with blocks of its own.</summary>
-    protected abstract IConnectionListenerFactory CreateTransport(SocketTransportOptions options);
-
-    /// <summary>Blocks of memory that connections of this transport hold right now.</summary>
-    protected abstract int OutstandingBlocks(IConnectionListenerFactory transport);
+    protected abstract LakouTransport CreateTransport(TransportOptions options);
 
     public ValueTask InitializeAsync()
     {
@@ -43,9 +40,9 @@ public abstract partial class TransportConformance : IAsyncLifetime
     }
 
     /// <summary>A connection with both ends in hand.</summary>
-    private async Task<Pair> ConnectAsync(SocketTransportOptions? options = null)
+    private async Task<Pair> ConnectAsync(TransportOptions? options = null)
     {
-        var transport = CreateTransport(options ?? new SocketTransportOptions());
+        var transport = CreateTransport(options ?? new TransportOptions());
         var listener = await transport.BindAsync(new IPEndPoint(IPAddress.Loopback, 0), Stop);
         var accepting = listener.AcceptAsync(Stop);
         var peer = await Peer.ConnectAsync(listener.EndPoint, Stop);
@@ -104,7 +101,7 @@ public abstract partial class TransportConformance : IAsyncLifetime
 
     private static Socket SocketOf(ConnectionContext connection) => connection.Features.GetRequiredFeature<IConnectionSocketFeature>().Socket;
 
-    private sealed record Pair(IConnectionListenerFactory Transport, IConnectionListener Listener, ConnectionContext Connection, Peer Peer) : IAsyncDisposable
+    private sealed record Pair(LakouTransport Transport, IConnectionListener Listener, ConnectionContext Connection, Peer Peer) : IAsyncDisposable
     {
         public PipeReader Input => Connection.Transport.Input;
 
@@ -115,6 +112,7 @@ public abstract partial class TransportConformance : IAsyncLifetime
             Peer.Dispose();
             await Connection.DisposeAsync();
             await Listener.DisposeAsync();
+            await Transport.DisposeAsync();
         }
     }
 }

@@ -31,7 +31,7 @@ internal sealed class AdminServer : IAsyncDisposable
         builder.Services.AddRouting();
         builder.Services.ConfigureHttpJsonOptions(json => AdminJson.Configure(json.SerializerOptions));
         AdminDescription.AddTo(builder.Services);
-        builder.WebHost.UseKestrelCore().UseLakouSockets().ConfigureKestrel(kestrel =>
+        builder.WebHost.UseKestrelCore().UseLakouTransport(new TransportOptions { Kind = TransportKind.Sockets }).ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = ConfigDocument.LargestFile;

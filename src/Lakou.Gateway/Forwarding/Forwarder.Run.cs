@@ -33,6 +33,7 @@ internal static partial class Forwarder
         private volatile bool _lastSend;
         private bool _answered;
         private bool _anyByte;
+        private bool _complete;
         private bool _reusable;
 
         /// <summary>The endpoint's status; 0 while there is none.</summary>
@@ -83,7 +84,7 @@ internal static partial class Forwarder
                     }
                     else
                     {
-                        connection.Dispose();
+                        connection.End(gently: _complete);
                     }
                 }
             }
@@ -109,6 +110,11 @@ internal static partial class Forwarder
             }
             catch (Exception e) when (!connection.ClientGone && e is SocketException or ObjectDisposedException or OperationCanceledException)
             {
+                if (e is SocketException { SocketErrorCode: SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable } none)
+                {
+                    return new(UpstreamFaults.NoSocket.With($"A socket could not be made ({none.SocketErrorCode}); raise the limit of open files or lower limits.connections."), Retry: false);
+                }
+
                 connection.Endpoint.Metrics.ConnectFailures.Increment();
                 var address = connection.Endpoint.Address.Text;
                 return new(
@@ -129,33 +135,35 @@ internal static partial class Forwarder
         /// <summary>3. The head. The body, if there is one, is pumped beside the answer.</summary>
         private async ValueTask SendHeadAsync()
         {
-            var head = new HeadBuffer();
+            WriteHead();
+            if (framing.HasBody && !framing.ExpectContinue)
+            {
+                StartPump(); // the head goes out with what is here of the body
+                return;
+            }
+
             try
             {
-                RequestHeadWriter.Write(ref head, context, exchange, rules, plan, connection.Endpoint.Address, framing, trace, _upgrade);
-                if (connection.SpokeFirst)
-                {
-                    throw new IOException("The endpoint spoke before it was asked.");
-                }
-
-                await connection.SendAsync(head.Written, plan.Timeouts.Idle);
+                await connection.FlushAsync(plan.Timeouts.Idle);
             }
-            catch (SocketException) when (framing.HasBody)
+            catch (IOException) when (framing.HasBody)
             {
                 // The endpoint may have answered and closed; what it said is still worth reading.
-            }
-            finally
-            {
-                head.Dispose();
             }
 
             if (!framing.HasBody)
             {
                 connection.ExpectReceive(Wait.Response, plan.Timeouts.Response);
             }
-            else if (!framing.ExpectContinue)
+        }
+
+        private void WriteHead()
+        {
+            var head = new HeadBuffer(connection.Output);
+            RequestHeadWriter.Write(ref head, context, exchange, rules, plan, connection.Endpoint.Address, framing, trace, _upgrade);
+            if (connection.TryReceive())
             {
-                StartPump();
+                throw new IOException("The endpoint spoke before it was asked.");
             }
         }
 
@@ -166,9 +174,7 @@ internal static partial class Forwarder
             var waitingForContinue = framing.ExpectContinue;
             while (true)
             {
-                var status = connection.HasReceived
-                    ? ResponseParser.TryParse(connection.Received, _head, HeadLimitsOfAnswers, connection.Head, out var consumed)
-                    : Need(out consumed);
+                var status = ResponseParser.TryParse(connection.Received, _head, HeadLimitsOfAnswers, connection.Head, out var consumed);
                 switch (status)
                 {
                     case ParseStatus.Invalid:
@@ -180,7 +186,7 @@ internal static partial class Forwarder
                             StartPump();
                         }
 
-                        if (await connection.ReceiveAsync() == 0)
+                        if (!await connection.ReceiveAsync())
                         {
                             return new(
                                 UpstreamFaults.Closed.With($"{connection.Endpoint.Address.Text} closed the connection {(_anyByte ? "within the head of its answer" : "before it answered")}."),
@@ -232,12 +238,6 @@ internal static partial class Forwarder
 
                 head.Reset();
             }
-
-            static ParseStatus Need(out int consumed)
-            {
-                consumed = 0;
-                return ParseStatus.NeedMore;
-            }
         }
 
         /// <summary>6. The final answer: its fields, then its body as it comes.</summary>
@@ -253,12 +253,12 @@ internal static partial class Forwarder
 
             var writer = response.BodyWriter;
             var body = new AnswerBody(answer, connection.Chunks, HeadLimitsOfAnswers);
-            var unflushed = 0;
+            var unflushed = 1; // the head
             while (!body.IsFinished)
             {
                 if (connection.HasReceived)
                 {
-                    var (run, used) = body.Take(connection.ReceivedMemory);
+                    var (run, used) = body.Take(connection.Received.First);
                     if (body.Error is { } broken)
                     {
                         return new(broken, false);
@@ -290,9 +290,13 @@ internal static partial class Forwarder
                 }
 
                 // Nothing at hand: what was gathered goes out before we wait.
-                var isHere = connection.BeginReceive();
+                if (connection.TryReceive() && connection.HasReceived)
+                {
+                    continue;
+                }
+
                 connection.ExpectReceive(Wait.Idle, plan.Timeouts.Idle);
-                if (!isHere)
+                if (unflushed > 0)
                 {
                     if (await FlushAsync(writer) is { } stopped)
                     {
@@ -302,7 +306,7 @@ internal static partial class Forwarder
                     unflushed = 0;
                 }
 
-                if (await connection.ReceiveAsync() == 0 && !body.TryEndOfStream())
+                if (!await connection.ReceiveAsync() && !body.TryEndOfStream())
                 {
                     return new(UpstreamFaults.Truncated.With($"{connection.Endpoint.Address.Text} closed the connection within the body of its answer."), false);
                 }
@@ -324,6 +328,7 @@ internal static partial class Forwarder
             // 7. The connection may serve again when both messages ended exactly.
             //    A body that the endpoint declined to wait for (RFC 9110 §10.1.1) is still owed on it.
             var requestEnded = _pump is null ? !framing.HasBody : _pump.IsCompletedSuccessfully && _requestFault is null;
+            _complete = true;
             _reusable = requestEnded && answer.KeepAlive && !connection.HasReceived;
             return null;
         }
@@ -399,27 +404,43 @@ internal static partial class Forwarder
         {
             var source = context.Request.Body;
             var buffer = ArrayPool<byte>.Shared.Rent(RequestBodyFramer.BufferBytes);
+            var unflushed = 1; // the head
             try
             {
                 while (true)
                 {
-                    var count = await source.ReadAsync(RequestBodyFramer.PayloadOf(buffer), end);
+                    var read = source.ReadAsync(RequestBodyFramer.PayloadOf(buffer, framing.Kind), end);
+                    if (!read.IsCompleted && unflushed > 0)
+                    {
+                        // Nothing at hand: what was gathered goes out while we wait.
+                        await connection.FlushAsync(plan.Timeouts.Idle);
+                        unflushed = 0;
+                    }
+
+                    var count = await read;
                     if (count == 0)
                     {
                         break;
                     }
 
                     exchange.BytesIn += count;
-                    _lastSend = exchange.BytesIn == framing.Length;
-                    await connection.SendAsync(RequestBodyFramer.Frame(buffer, count, framing.Kind), plan.Timeouts.Idle);
+                    connection.Output.Write(buffer.AsSpan(0, RequestBodyFramer.Frame(buffer, count, framing.Kind)));
+                    unflushed += count;
+                    if (unflushed >= FlushBytes)
+                    {
+                        _lastSend = exchange.BytesIn == framing.Length;
+                        await connection.FlushAsync(plan.Timeouts.Idle);
+                        unflushed = 0;
+                    }
                 }
 
+                _lastSend = true;
                 if (framing.Kind == BodyKind.Chunked)
                 {
-                    _lastSend = true;
-                    await SendTrailersAsync();
+                    WriteTrailers();
                 }
 
+                await connection.FlushAsync(plan.Timeouts.Idle);
                 AwaitAnswer();
             }
             catch (Exception e) when (e is RequestBodyException or BadHttpRequestException)
@@ -440,24 +461,17 @@ internal static partial class Forwarder
             }
         }
 
-        private async ValueTask SendTrailersAsync()
+        private void WriteTrailers()
         {
-            var head = new HeadBuffer();
-            try
+            var head = new HeadBuffer(connection.Output);
+            head.Write("0\r\n"u8);
+            if (context.Features.Get<IHttpRequestTrailersFeature>() is { Available: true } trailers)
             {
-                head.Write("0\r\n"u8);
-                if (context.Features.Get<IHttpRequestTrailersFeature>() is { Available: true } trailers)
-                {
-                    RequestBodyFramer.WriteTrailers(ref head, trailers.Trailers);
-                }
+                RequestBodyFramer.WriteTrailers(ref head, trailers.Trailers);
+            }
 
-                head.Write("\r\n"u8);
-                await connection.SendAsync(head.Written, plan.Timeouts.Idle);
-            }
-            finally
-            {
-                head.Dispose();
-            }
+            head.Write("\r\n"u8);
+            head.End();
         }
 
         private async ValueTask EndPumpAsync()

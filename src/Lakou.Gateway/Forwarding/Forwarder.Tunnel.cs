@@ -64,10 +64,11 @@ internal static partial class Forwarder
                 {
                     exchange.BytesIn += count;
                     connection.ExpectReceive(Wait.Idle, plan.Timeouts.Idle);
-                    await connection.SendAsync(buffer.AsMemory(0, count), plan.Timeouts.Idle);
+                    connection.Output.Write(buffer.AsSpan(0, count));
+                    await connection.FlushAsync(plan.Timeouts.Idle);
                 }
 
-                connection.ShutdownSend();
+                await connection.ShutdownSendAsync();
             }
             finally
             {
@@ -79,16 +80,17 @@ internal static partial class Forwarder
         {
             while (true)
             {
-                if (connection.HasReceived)
+                while (connection.HasReceived)
                 {
                     // Bytes that came in one packet with the 101 are the first of the tunnel.
-                    exchange.BytesOut += connection.ReceivedMemory.Length;
+                    var piece = connection.Received.First;
+                    exchange.BytesOut += piece.Length;
                     connection.ExpectReceive(Wait.Idle, plan.Timeouts.Idle);
-                    await client.WriteAsync(connection.ReceivedMemory);
-                    connection.Consume(connection.ReceivedMemory.Length);
+                    await client.WriteAsync(piece);
+                    connection.Consume(piece.Length);
                 }
 
-                if (await connection.ReceiveAsync() == 0)
+                if (!await connection.ReceiveAsync())
                 {
                     break;
                 }

@@ -64,12 +64,6 @@ internal static partial class Forwarder
 
                 return outcome?.Fault;
             }
-            catch (SocketException e)
-            {
-                // Only making a socket throws here: what happens on one is an outcome.
-                fault = UpstreamFaults.NoSocket.Name;
-                return UpstreamFaults.NoSocket.With($"A socket could not be made ({e.SocketErrorCode}); raise the limit of open files or lower limits.connections.");
-            }
             finally
             {
                 endpoint.Leave();
@@ -118,7 +112,7 @@ internal static partial class Forwarder
     private static Fault TotalTimeout(Exchange exchange)
         => UpstreamFaults.TotalTimeout.With($"The route allows {exchange.TotalTimeout.TotalSeconds:0.###} s in all.");
 
-    private static string Describe(Exception e) => e switch
+    private static string Describe(Exception e) => (e.InnerException as SocketException ?? e) switch
     {
         SocketException { SocketErrorCode: SocketError.ConnectionRefused } => "connection refused",
         SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain } => "the name does not resolve",

@@ -1,51 +1,71 @@
-using System.Buffers;
 using System.Buffers.Text;
+using System.IO.Pipelines;
 using System.Text;
 
 namespace Lakou.Gateway.Forwarding;
 
-/// <summary>The bytes of a head while it is written: a pooled array that grows.</summary>
-internal struct HeadBuffer : IDisposable
+/// <summary>Writes a head straight into a connection's output. <see cref="End"/> makes it part of the next flush.</summary>
+internal ref struct HeadBuffer
 {
-    private byte[] _bytes = ArrayPool<byte>.Shared.Rent(2048);
+    // Most heads fit the first piece; a field longer than a piece is written in several.
+    private const int PieceBytes = 1024;
 
-    public HeadBuffer()
+    private readonly PipeWriter _output;
+    private Span<byte> _piece;
+    private int _used;
+
+    public HeadBuffer(PipeWriter output)
     {
+        _output = output;
+        _piece = output.GetSpan(PieceBytes);
     }
 
-    public int Count { get; private set; }
-
-    public readonly ReadOnlyMemory<byte> Written => _bytes.AsMemory(0, Count);
-
-    /// <summary>Room for <paramref name="length"/> more bytes, to be followed by <see cref="Advance"/>.</summary>
+    /// <summary>Room for <paramref name="length"/> more bytes, at most 1,024, to be followed by <see cref="Advance"/>.</summary>
     public Span<byte> Room(int length)
     {
-        if (_bytes.Length - Count < length)
+        if (_piece.Length - _used < length)
         {
-            var grown = ArrayPool<byte>.Shared.Rent(Math.Max(_bytes.Length * 2, Count + length));
-            _bytes.AsSpan(0, Count).CopyTo(grown);
-            ArrayPool<byte>.Shared.Return(_bytes);
-            _bytes = grown;
+            NextPiece();
         }
 
-        return _bytes.AsSpan(Count);
+        return _piece[_used..];
     }
 
-    public void Advance(int count) => Count += count;
+    public void Advance(int count) => _used += count;
 
     public void Write(ReadOnlySpan<byte> bytes)
     {
-        bytes.CopyTo(Room(bytes.Length));
-        Count += bytes.Length;
+        while (bytes.Length > _piece.Length - _used)
+        {
+            var fits = _piece.Length - _used;
+            bytes[..fits].CopyTo(_piece[_used..]);
+            _used += fits;
+            bytes = bytes[fits..];
+            NextPiece();
+        }
+
+        bytes.CopyTo(_piece[_used..]);
+        _used += bytes.Length;
     }
 
     /// <summary>Latin-1, the encoding in which field values keep their bytes.</summary>
-    public void Write(ReadOnlySpan<char> text) => Count += Encoding.Latin1.GetBytes(text, Room(text.Length));
+    public void Write(ReadOnlySpan<char> text)
+    {
+        while (text.Length > _piece.Length - _used)
+        {
+            var fits = _piece.Length - _used;
+            _used += Encoding.Latin1.GetBytes(text[..fits], _piece[_used..]);
+            text = text[fits..];
+            NextPiece();
+        }
+
+        _used += Encoding.Latin1.GetBytes(text, _piece[_used..]);
+    }
 
     public void Write(long number)
     {
         _ = Utf8Formatter.TryFormat(number, Room(20), out var written);
-        Count += written;
+        _used += written;
     }
 
     public void Field(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
@@ -72,12 +92,17 @@ internal struct HeadBuffer : IDisposable
         Write("\r\n"u8);
     }
 
-    public void Dispose()
+    public void End()
     {
-        if (_bytes.Length > 0)
-        {
-            ArrayPool<byte>.Shared.Return(_bytes);
-            _bytes = [];
-        }
+        _output.Advance(_used);
+        _used = 0;
+        _piece = default;
+    }
+
+    private void NextPiece()
+    {
+        _output.Advance(_used);
+        _used = 0;
+        _piece = _output.GetSpan(PieceBytes);
     }
 }

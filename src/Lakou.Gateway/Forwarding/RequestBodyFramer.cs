@@ -5,31 +5,37 @@ using Microsoft.AspNetCore.Http;
 
 namespace Lakou.Gateway.Forwarding;
 
-/// <summary>Puts a chunk's size before and its line end after a payload without moving it.</summary>
+/// <summary>Puts a chunk's size before a payload and its line end after.</summary>
 internal static class RequestBodyFramer
 {
-    public const int BufferBytes = 16 * 1024;
+    public const int BufferBytes = 32 * 1024;
 
-    // 4 hexadecimal digits suffice for 16 KiB, and CRLF.
+    // 4 hexadecimal digits reach 64 KiB, more than a block of any transport; and CRLF.
     private const int Before = 6;
     private const int After = 2;
 
-    public static Memory<byte> PayloadOf(byte[] buffer) => buffer.AsMemory(Before, BufferBytes - Before - After);
+    /// <summary>Where a payload may be read to.</summary>
+    public static Memory<byte> PayloadOf(byte[] buffer, BodyKind kind)
+        => kind == BodyKind.Chunked ? buffer.AsMemory(Before, BufferBytes - Before - After) : buffer;
 
-    public static ReadOnlyMemory<byte> Frame(byte[] buffer, int count, BodyKind kind)
+    /// <summary>Frames the payload that was read.</summary>
+    /// <returns>Bytes of the buffer that are to be sent.</returns>
+    public static int Frame(Span<byte> buffer, int count, BodyKind kind)
     {
         if (kind != BodyKind.Chunked)
         {
-            return buffer.AsMemory(Before, count);
+            return count;
         }
 
-        Span<byte> size = stackalloc byte[8];
-        _ = Utf8Formatter.TryFormat(count, size, out var digits, new System.Buffers.StandardFormat('x'));
-        var start = Before - 2 - digits;
-        size[..digits].CopyTo(buffer.AsSpan(start));
-        "\r\n"u8.CopyTo(buffer.AsSpan(Before - 2));
-        "\r\n"u8.CopyTo(buffer.AsSpan(Before + count));
-        return buffer.AsMemory(start, digits + 2 + count + After);
+        _ = Utf8Formatter.TryFormat(count, buffer, out var digits, new System.Buffers.StandardFormat('x'));
+        "\r\n"u8.CopyTo(buffer[digits..]);
+        if (digits + 2 < Before)
+        {
+            buffer.Slice(Before, count).CopyTo(buffer[(digits + 2)..]); // fewer digits: less than 4 KiB to move
+        }
+
+        "\r\n"u8.CopyTo(buffer[(digits + 2 + count)..]);
+        return digits + 2 + count + After;
     }
 
     /// <summary>

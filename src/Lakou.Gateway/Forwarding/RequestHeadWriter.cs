@@ -83,6 +83,7 @@ internal static class RequestHeadWriter
         WriteVia(ref head, request);
         WriteTrace(ref head, trace);
         head.Write("\r\n"u8);
+        head.End();
     }
 
     private static void WriteFields(ref HeadBuffer head, FieldTable fields, RequestFraming framing)

@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.IO.Pipelines;
 using System.Net;
 using Lakou.Core.Time;
 using Lakou.Gateway.Observation;
@@ -90,7 +89,7 @@ internal sealed class Listener : IAsyncDisposable
             listen.Protocols = HttpProtocols.Http2;
             listen.Use(next => connection => ServeAsync(connection, next));
         });
-        _server = new KestrelServer(Options.Create(kestrel), new SocketTransport(new SocketTransportOptions { Time = sweeper.Time, ConnectionsMax = budget, ApplicationScheduler = PipeScheduler.Inline }, loggers), loggers);
+        _server = new KestrelServer(Options.Create(kestrel), gateway.Transport, loggers);
     }
 
     public ListenerPlan Plan => _plan;

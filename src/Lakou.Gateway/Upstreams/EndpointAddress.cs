@@ -73,18 +73,4 @@ internal sealed record EndpointAddress(string Text, EndPoint EndPoint, string Au
             : new DnsEndPoint(uri.Host, uri.Port);
         return new($"http://{uri.Authority}", endpoint, uri.Authority);
     }
-
-    public Socket CreateSocket()
-    {
-        if (EndPoint is UnixDomainSocketEndPoint)
-        {
-            return new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        }
-
-        var socket = EndPoint is IPEndPoint ip
-            ? new Socket(ip.AddressFamily, SocketType.Stream, ProtocolType.Tcp)
-            : new Socket(SocketType.Stream, ProtocolType.Tcp); // dual mode: the name may have addresses of both families
-        socket.NoDelay = true;
-        return socket;
-    }
 }

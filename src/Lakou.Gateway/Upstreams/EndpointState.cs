@@ -1,10 +1,11 @@
 using Lakou.Core.Time;
 using Lakou.Gateway.Observation;
+using Lakou.Transport;
 
 namespace Lakou.Gateway.Upstreams;
 
 /// <summary>One endpoint, live: its idle connections (last used first), what runs on it, its counts.</summary>
-internal sealed class EndpointState(EndpointAddress address, EndpointMetrics metrics, Sweeper sweeper) : IDisposable
+internal sealed class EndpointState(EndpointAddress address, EndpointMetrics metrics, LakouTransport transport, Sweeper sweeper) : IDisposable
 {
     private readonly Lock _poolGate = new();
     private readonly List<UpstreamConnection> _idle = [];
@@ -60,14 +61,14 @@ internal sealed class EndpointState(EndpointAddress address, EndpointMetrics met
                 return connection;
             }
 
-            connection.Dispose();
+            connection.End(gently: true);
         }
     }
 
     /// <summary>A new connection, not yet connected.</summary>
     public UpstreamConnection Open()
     {
-        var connection = UpstreamConnection.Create(this, sweeper);
+        var connection = new UpstreamConnection(this, transport, sweeper);
         Interlocked.Increment(ref _open);
         Metrics.Opened.Increment();
         Metrics.Active.Increment();
@@ -92,7 +93,7 @@ internal sealed class EndpointState(EndpointAddress address, EndpointMetrics met
             }
         }
 
-        connection.Dispose();
+        connection.End(gently: true);
     }
 
     public void OnClosed(UpstreamConnection connection)
@@ -119,7 +120,7 @@ internal sealed class EndpointState(EndpointAddress address, EndpointMetrics met
         {
             Metrics.Idle.Decrement();
             Metrics.Active.Increment(); // until it has closed
-            connection.Dispose();
+            connection.End(gently: true);
         }
     }
 }

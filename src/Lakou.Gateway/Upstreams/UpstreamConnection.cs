@@ -1,8 +1,12 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Lakou.Core.Time;
 using Lakou.Http;
+using Lakou.Transport;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http.Features;
 
 namespace Lakou.Gateway.Upstreams;
 
@@ -18,32 +22,33 @@ internal enum Wait
 }
 
 /// <summary>
-/// One connection to an endpoint: a socket, a receive buffer held only while a request runs, and two deadlines.
-/// Whatever ends it from outside (deadline, client gone) closes the socket, and the pending operation fails.
+/// One connection to an endpoint: a transport's pipes and two deadlines. Whatever ends it from outside (deadline, client gone)
+/// aborts it, and the pending operation fails.
 /// </summary>
-internal sealed class UpstreamConnection : ISwept, IDisposable
+internal sealed class UpstreamConnection : ISwept
 {
-    // 16 KiB: one receive takes what a typical response has; HAProxy's buffer size.
-    private const int BufferBytes = 16 * 1024;
-
-    private readonly Socket _socket;
     private readonly Sweeper _sweeper;
-    private byte[] _buffer = [];
-    private int _start;
-    private int _end;
+    private readonly LakouTransport _transport;
+    private ConnectionContext? _connection;
+    private CancellationTokenSource? _connecting;
+    private PipeReader _input = null!;
+    private PipeWriter _output = null!;
+    private ReadOnlySequence<byte> _received;
+    private bool _isReading; // _received is the pipe's, and must be given back
     private DeadlineSlot _receive;
     private DeadlineSlot _send;
     private long _totalDeadline = long.MaxValue;
-    private ValueTask<int> _pending;
-    private bool _hasPending;
+    private volatile bool _isResting;
     private int _closed;
 
-    private UpstreamConnection(EndpointState endpoint, Socket socket, Sweeper sweeper)
+    /// <summary>Not connected yet, and under the sweeper's watch.</summary>
+    public UpstreamConnection(EndpointState endpoint, LakouTransport transport, Sweeper sweeper)
     {
         Endpoint = endpoint;
-        _socket = socket;
+        _transport = transport;
         _sweeper = sweeper;
         CreatedAt = sweeper.Time.GetTimestamp();
+        sweeper.Add(this);
     }
 
     public EndpointState Endpoint { get; }
@@ -65,24 +70,16 @@ internal sealed class UpstreamConnection : ISwept, IDisposable
     /// <summary>Called once when a deadline has closed the connection, on the sweeper's thread.</summary>
     public Action? OnTimedOut { get; set; }
 
-    public ReadOnlySpan<byte> Received => _buffer.AsSpan(_start, _end - _start);
+    /// <summary>Received and not consumed.</summary>
+    public ReadOnlySequence<byte> Received => _received;
 
-    public ReadOnlyMemory<byte> ReceivedMemory => _buffer.AsMemory(_start, _end - _start);
-
-    public bool HasReceived => _end > _start;
-
-    /// <summary>A socket that is not connected yet, under the sweeper's watch.</summary>
-    public static UpstreamConnection Create(EndpointState endpoint, Sweeper sweeper)
-    {
-        var connection = new UpstreamConnection(endpoint, endpoint.Address.CreateSocket(), sweeper);
-        sweeper.Add(connection);
-        return connection;
-    }
+    public bool HasReceived => !_received.IsEmpty;
 
     /// <summary>A request begins.</summary>
     /// <param name="totalDeadline">Bounds every wait from here on, also those in which nothing is expected of the endpoint.</param>
     public void Begin(long totalDeadline)
     {
+        _isResting = false;
         _totalDeadline = totalDeadline;
         ClearReceive();
     }
@@ -90,23 +87,216 @@ internal sealed class UpstreamConnection : ISwept, IDisposable
     public async ValueTask ConnectAsync(TimeSpan timeout)
     {
         Expect(ref _send, Wait.Connect, timeout);
-        await _socket.ConnectAsync(Endpoint.Address.EndPoint, CancellationToken.None);
-        if (!_send.Clear())
+        using var connecting = new CancellationTokenSource();
+        Volatile.Write(ref _connecting, connecting);
+        try
         {
+            connecting.Token.ThrowIfCancellationRequested();
+            ObjectDisposedException.ThrowIf(IsClosed, this);
+            var connection = await _transport.ConnectAsync(Endpoint.Address.EndPoint, connecting.Token);
+            (_input, _output) = (connection.Transport.Input, connection.Transport.Output);
+            Volatile.Write(ref _connection, connection);
+        }
+        finally
+        {
+            Interlocked.Exchange(ref _connecting, null);
+        }
+
+        if (!_send.Clear() || IsClosed)
+        {
+            _connection.Abort();
             throw new SocketException((int)SocketError.OperationAborted);
         }
     }
 
+    /// <summary>Where bytes are written before <see cref="FlushAsync"/>.</summary>
+    public PipeWriter Output => _output;
+
+    /// <exception cref="IOException">The endpoint takes no more.</exception>
+    public ValueTask FlushAsync(TimeSpan idle)
+    {
+        var flush = _output.FlushAsync();
+        return flush.IsCompletedSuccessfully ? Ended(flush.Result) : WaitAsync(flush, idle);
+
+        static ValueTask Ended(FlushResult result)
+            => result.IsCompleted ? ValueTask.FromException(new IOException("The endpoint takes no more.")) : default;
+    }
+
+    /// <summary>True when bytes, or the end of the stream, are here already.</summary>
+    public bool TryReceive()
+    {
+        GiveBack();
+        if (!_input.TryRead(out var result))
+        {
+            return false;
+        }
+
+        Take(result);
+        return true;
+    }
+
+    /// <summary>Adds to <see cref="Received"/>. False at the end of the stream.</summary>
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    public async ValueTask<bool> ReceiveAsync()
+    {
+        var before = _received.Length;
+        while (true)
+        {
+            GiveBack();
+            var result = await _input.ReadAsync();
+            Take(result);
+            if (_received.Length > before || result.IsCompleted)
+            {
+                return _received.Length > before;
+            }
+        }
+    }
+
+    /// <summary>True when bytes, or the end of the stream, arrive in time; they are the next receive's.</summary>
+    public async ValueTask<bool> ArrivesWithinAsync(TimeSpan span)
+    {
+        GiveBack();
+        await using var timer = _sweeper.Time.CreateTimer(static input => ((PipeReader)input!).CancelPendingRead(), _input, span, Timeout.InfiniteTimeSpan);
+        var result = await _input.ReadAsync();
+        _input.AdvanceTo(result.Buffer.Start);
+        return !result.Buffer.IsEmpty || result.IsCompleted;
+    }
+
+    public void Consume(long count)
+    {
+        _received = _received.Slice(count);
+        if (_received.IsEmpty)
+        {
+            GiveBack();
+        }
+    }
+
+    /// <summary>Ends our sending half.</summary>
+    public ValueTask ShutdownSendAsync()
+        => _connection!.Features.GetRequiredFeature<IHalfCloseFeature>().ShutdownSendAsync(CancellationToken.None);
+
+    public void ExpectReceive(Wait what, TimeSpan within) => Expect(ref _receive, what, within);
+
+    /// <summary>Nothing is expected of the endpoint; the request's overall deadline goes on.</summary>
+    public void ClearReceive() => _receive.Set(_totalDeadline == long.MaxValue ? Wait.Nothing : Wait.Total, _totalDeadline);
+
+    /// <summary>Starts the pool's clock. False when the connection must not be reused.</summary>
+    public bool TryRest(TimeSpan idle)
+    {
+        if (HasReceived || IsClosed)
+        {
+            return false;
+        }
+
+        _totalDeadline = long.MaxValue;
+        _isResting = true;
+        return _send.Clear() && Expect(ref _receive, Wait.PoolIdle, idle);
+    }
+
+    /// <summary>
+    /// Wakes a pooled connection. False when its clock ran out at this moment, or when anything is there to receive: the end of the
+    /// stream, or bytes that answer no request of ours and never may.
+    /// </summary>
+    public bool TryWake() => _receive.Clear() && !IsClosed && !TryReceive();
+
+    /// <summary>The client is gone: the work upstream ends at once.</summary>
+    public void AbandonByClient() => Close(Wait.Nothing, clientGone: true);
+
+    public void Sweep(long now)
+    {
+        var passed = _receive.Fire(now);
+        passed = passed == Wait.Nothing ? _send.Fire(now) : passed;
+        if (passed != Wait.Nothing || (_isResting && _connection!.ConnectionClosed.IsCancellationRequested))
+        {
+            Close(passed, clientGone: false);
+        }
+    }
+
+    /// <summary>Ends the connection; the owner calls it once no operation is pending.</summary>
+    /// <param name="gently">Nothing is under way: the endpoint sees a plain end.</param>
+    public void End(bool gently)
+    {
+        if (!gently)
+        {
+            Close();
+        }
+        else if (TryClose(Wait.Nothing, clientGone: false))
+        {
+            Release();
+        }
+
+        if (_connection is { } connection)
+        {
+            _ = connection.DisposeAsync().AsTask(); // never throws
+        }
+    }
+
+    /// <summary>Aborts the connection; operations in flight fail.</summary>
+    public void Close() => Close(Wait.Nothing, clientGone: false);
+
+    private void Close(Wait timedOut, bool clientGone)
+    {
+        if (!TryClose(timedOut, clientGone))
+        {
+            return;
+        }
+
+        Release();
+        try
+        {
+            Volatile.Read(ref _connecting)?.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It has just connected, and sees that it is closed.
+        }
+
+        if (Volatile.Read(ref _connection) is { } connection)
+        {
+            if (_isResting)
+            {
+                _ = connection.DisposeAsync().AsTask();
+            }
+            else
+            {
+                connection.Abort();
+            }
+        }
+
+        if (timedOut != Wait.Nothing)
+        {
+            OnTimedOut?.Invoke();
+        }
+    }
+
+    private bool TryClose(Wait timedOut, bool clientGone)
+    {
+        if (Interlocked.Exchange(ref _closed, 1) != 0)
+        {
+            return false;
+        }
+
+        // Before the connection ends: whose operation fails asks why.
+        TimedOut = timedOut;
+        ClientGone = clientGone;
+        return true;
+    }
+
+    private void Release()
+    {
+        _sweeper.Remove(this);
+        Endpoint.OnClosed(this);
+    }
+
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
-    public async ValueTask SendAsync(ReadOnlyMemory<byte> bytes, TimeSpan idle)
+    private async ValueTask WaitAsync(ValueTask<FlushResult> flush, TimeSpan idle)
     {
         Expect(ref _send, Wait.Idle, idle);
         try
         {
-            while (bytes.Length > 0)
+            if ((await flush).IsCompleted)
             {
-                var sent = await _socket.SendAsync(bytes, SocketFlags.None);
-                bytes = bytes[sent..];
+                throw new IOException("The endpoint takes no more.");
             }
         }
         finally
@@ -116,206 +306,20 @@ internal sealed class UpstreamConnection : ISwept, IDisposable
         }
     }
 
-    /// <summary>Begins to receive, if that has not begun. True when bytes, or the end of the stream, are here already.</summary>
-    public bool BeginReceive()
+    private void Take(in ReadResult result)
     {
-        StartReceive();
-        return _pending.IsCompleted;
+        _received = result.Buffer;
+        _isReading = true;
     }
 
-    /// <summary>Appends to <see cref="Received"/>. 0 at the end of the stream.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    public async ValueTask<int> ReceiveAsync()
+    /// <summary>What is not consumed stays in the pipe.</summary>
+    private void GiveBack()
     {
-        StartReceive();
-        var pending = _pending;
-        _hasPending = false;
-        _pending = default;
-        var count = await pending;
-        if (count == 0 && Volatile.Read(ref _closed) != 0)
+        if (_isReading)
         {
-            // Closing a socket may look like the end of the stream to a receive in flight.
-            throw new SocketException((int)SocketError.OperationAborted);
-        }
-
-        _end += count;
-        return count;
-    }
-
-    /// <summary>True when bytes, or the end of the stream, arrive in time; they are the next receive's.</summary>
-    public async ValueTask<bool> ArrivesWithinAsync(TimeSpan span)
-    {
-        StartReceive();
-        var receive = _pending.AsTask();
-        _pending = new(receive);
-        using var stop = new CancellationTokenSource();
-        var first = await Task.WhenAny(receive, Task.Delay(span, _sweeper.Time, stop.Token));
-        await stop.CancelAsync();
-        return first == receive;
-    }
-
-    public void Consume(int count)
-    {
-        _start += count;
-        if (_start == _end)
-        {
-            _start = _end = 0;
-        }
-    }
-
-    /// <summary>Ends our sending half.</summary>
-    public void ShutdownSend() => _socket.Shutdown(SocketShutdown.Send);
-
-    public void ExpectReceive(Wait what, TimeSpan within) => Expect(ref _receive, what, within);
-
-    /// <summary>Nothing is expected of the endpoint; the request's overall deadline goes on.</summary>
-    public void ClearReceive() => _receive.Set(_totalDeadline == long.MaxValue ? Wait.Nothing : Wait.Total, _totalDeadline);
-
-    /// <summary>Hands the buffer back and starts the pool's clocks. False when it must not be reused.</summary>
-    public bool TryRest(TimeSpan idle)
-    {
-        if (HasReceived || _hasPending || Volatile.Read(ref _closed) != 0)
-        {
-            return false;
-        }
-
-        ReturnBuffer();
-        _totalDeadline = long.MaxValue;
-        return _send.Clear() && Expect(ref _receive, Wait.PoolIdle, idle);
-    }
-
-    /// <summary>
-    /// Wakes a pooled connection by beginning to receive its next answer. False when its clock ran out at this moment, or
-    /// when anything is there to receive: the end of the stream, or bytes that answer no request of ours and never may.
-    /// </summary>
-    public bool TryWake()
-    {
-        if (!_receive.Clear() || Volatile.Read(ref _closed) != 0)
-        {
-            return false;
-        }
-
-        try
-        {
-            StartReceive();
-            return !_pending.IsCompleted;
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException)
-        {
-            return false;
-        }
-    }
-
-    /// <summary>Whether bytes came before the request was sent.</summary>
-    public bool SpokeFirst => _hasPending && _pending.IsCompleted;
-
-    /// <summary>The client is gone: the work upstream ends at once.</summary>
-    public void AbandonByClient() => Close(Wait.Nothing, clientGone: true);
-
-    public void Sweep(long now)
-    {
-        var passed = _receive.Fire(now);
-        passed = passed == Wait.Nothing ? _send.Fire(now) : passed;
-        if (passed != Wait.Nothing)
-        {
-            Close(passed, clientGone: false);
-        }
-    }
-
-    /// <summary>Returns what the connection holds; the owner calls it once no operation is pending.</summary>
-    public void Dispose()
-    {
-        Close();
-        if (_hasPending)
-        {
-            _ = EndReceiveAsync(_pending);
-        }
-        else
-        {
-            ReturnBuffer();
-        }
-    }
-
-    /// <summary>The buffer is the kernel's until the receive has ended.</summary>
-    private async Task EndReceiveAsync(ValueTask<int> pending)
-    {
-        try
-        {
-            await pending;
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
-        {
-            // Closed by us.
-        }
-
-        ReturnBuffer();
-    }
-
-    /// <summary>Closes the socket; operations in flight fail.</summary>
-    public void Close() => Close(Wait.Nothing, clientGone: false);
-
-    private void Close(Wait timedOut, bool clientGone)
-    {
-        if (Interlocked.Exchange(ref _closed, 1) == 0)
-        {
-            // Before the socket: whose operation fails asks why.
-            TimedOut = timedOut;
-            ClientGone = clientGone;
-            _sweeper.Remove(this);
-            Endpoint.OnClosed(this);
-            _socket.Dispose();
-            if (timedOut != Wait.Nothing)
-            {
-                OnTimedOut?.Invoke();
-            }
-        }
-    }
-
-    /// <summary>The receive is begun before the request is sent: it costs the same, and shows what an endpoint says unasked.</summary>
-    private void StartReceive()
-    {
-        if (!_hasPending)
-        {
-            MakeRoom();
-            _pending = _socket.ReceiveAsync(_buffer.AsMemory(_end), SocketFlags.None);
-            _hasPending = true;
-        }
-    }
-
-    private void MakeRoom()
-    {
-        if (_buffer.Length == 0)
-        {
-            _buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
-        }
-        else if (_end == _buffer.Length)
-        {
-            // Compact; grow only when a head is longer than the buffer (its limit bounds the growth).
-            var live = Received;
-            if (_start > 0)
-            {
-                live.CopyTo(_buffer);
-            }
-            else
-            {
-                var grown = ArrayPool<byte>.Shared.Rent(_buffer.Length * 2);
-                live.CopyTo(grown);
-                ArrayPool<byte>.Shared.Return(_buffer);
-                _buffer = grown;
-            }
-
-            _end -= _start;
-            _start = 0;
-        }
-    }
-
-    private void ReturnBuffer()
-    {
-        if (_buffer.Length > 0)
-        {
-            ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = [];
-            _start = _end = 0;
+            _isReading = false;
+            _input.AdvanceTo(_received.Start, _received.End);
+            _received = default;
         }
     }
 

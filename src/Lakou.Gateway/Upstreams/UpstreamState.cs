@@ -1,6 +1,7 @@
 using Lakou.Core.Time;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams.Balancing;
+using Lakou.Transport;
 
 namespace Lakou.Gateway.Upstreams;
 
@@ -8,7 +9,7 @@ namespace Lakou.Gateway.Upstreams;
 /// An upstream, live. It keeps its identity while its name stays in the plan: routes hold on to it, and a new plan
 /// keeps the state of every endpoint whose address it still has.
 /// </summary>
-internal sealed class UpstreamState(string name, GatewayMetrics metrics, Sweeper sweeper) : IDisposable
+internal sealed class UpstreamState(string name, GatewayMetrics metrics, LakouTransport transport, Sweeper sweeper) : IDisposable
 {
     private Snapshot _current = new(null!, [], new RoundRobin([]));
 
@@ -31,7 +32,7 @@ internal sealed class UpstreamState(string name, GatewayMetrics metrics, Sweeper
         var before = Volatile.Read(ref _current).Endpoints;
         var endpoints = plan.Endpoints
             .Select(endpoint => before.FirstOrDefault(state => state.Address.Text == endpoint.Address.Text)
-                ?? new EndpointState(endpoint.Address, metrics.Endpoint(Name, endpoint.Address.Text), sweeper))
+                ?? new EndpointState(endpoint.Address, metrics.Endpoint(Name, endpoint.Address.Text), transport, sweeper))
             .ToArray();
         var weighted = endpoints.Zip(plan.Endpoints, (state, endpoint) => new WeightedEndpoint(state, endpoint.Weight)).ToArray();
         Volatile.Write(ref _current, new(plan, endpoints, plan.Balance switch

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using System.Numerics;
 using System.Text;
@@ -206,6 +207,23 @@ public sealed partial class FieldTable : IHeaderDictionary
 
     /// <summary>The bytes that a parser has copied here so far.</summary>
     internal ReadOnlySpan<byte> Raw => _buffer.AsSpan(0, _used);
+
+    /// <summary>Copies what is new of a head, up to the limit; nothing behind the head when all of it is in the first segment, which is the rule.</summary>
+    /// <param name="input">All bytes from the beginning of the head.</param>
+    /// <param name="bytesMax">Of the head.</param>
+    internal void Gather(in ReadOnlySequence<byte> input, int bytesMax)
+    {
+        if (_used == 0 && input.FirstSpan.IndexOf("\r\n\r\n"u8) is >= 0 and var end)
+        {
+            AppendRaw(input.FirstSpan[..Math.Min(end + 4, bytesMax)]);
+            return;
+        }
+
+        foreach (var segment in input.Slice(_used))
+        {
+            AppendRaw(segment.Span[..Math.Min(segment.Length, bytesMax - _used)]);
+        }
+    }
 
     internal void AppendRaw(ReadOnlySpan<byte> bytes)
     {

@@ -32,7 +32,7 @@ public static class RequestParser
             head.Reset();
         }
 
-        Gather(input, limits, head.Fields);
+        head.Fields.Gather(input, limits.Bytes);
         var status = Step(head, limits);
         if (status == ParseStatus.NeedMore && head.Fields.Raw.Length >= limits.Bytes)
         {
@@ -51,22 +51,6 @@ public static class RequestParser
         }
 
         return status;
-    }
-
-    /// <summary>Copies what is new, up to the limit; nothing behind the head when all of it is in the first segment, which is the rule.</summary>
-    private static void Gather(in ReadOnlySequence<byte> input, HeadLimits limits, FieldTable fields)
-    {
-        var have = fields.Raw.Length;
-        if (have == 0 && input.FirstSpan.IndexOf("\r\n\r\n"u8) is >= 0 and var end)
-        {
-            fields.AppendRaw(input.FirstSpan[..Math.Min(end + 4, limits.Bytes)]);
-            return;
-        }
-
-        foreach (var segment in input.Slice(have))
-        {
-            fields.AppendRaw(segment.Span[..Math.Min(segment.Length, limits.Bytes - fields.Raw.Length)]);
-        }
     }
 
     private static ParseStatus Step(RequestHead head, HeadLimits limits)

@@ -1,3 +1,5 @@
+using System.Buffers;
+
 namespace Lakou.Http;
 
 /// <summary>
@@ -15,7 +17,7 @@ public static class ResponseParser
     /// <param name="limits">Bounds, the same for all calls of one head.</param>
     /// <param name="head">Receives the response, or its <see cref="ResponseHead.Error"/>.</param>
     /// <param name="consumed">Length of the head when Done, else 0.</param>
-    public static ParseStatus TryParse(ReadOnlySpan<byte> input, bool answersHead, HeadLimits limits, ResponseHead head, out int consumed)
+    public static ParseStatus TryParse(in ReadOnlySequence<byte> input, bool answersHead, HeadLimits limits, ResponseHead head, out int consumed)
     {
         consumed = 0;
         if (head.Finished)
@@ -23,7 +25,7 @@ public static class ResponseParser
             head.Reset();
         }
 
-        Gather(input, limits, head.Fields);
+        head.Fields.Gather(input, limits.Bytes);
         var status = Step(head, answersHead, limits);
         if (status == ParseStatus.NeedMore && head.Fields.Raw.Length >= limits.Bytes)
         {
@@ -38,18 +40,6 @@ public static class ResponseParser
 
         head.Finished = status != ParseStatus.NeedMore;
         return status;
-    }
-
-    private static void Gather(ReadOnlySpan<byte> input, HeadLimits limits, FieldTable fields)
-    {
-        var have = fields.Raw.Length;
-        var end = input.Length;
-        if (have == 0 && input.IndexOf("\r\n\r\n"u8) is >= 0 and var found)
-        {
-            end = found + 4;
-        }
-
-        fields.AppendRaw(input[have..Math.Min(end, limits.Bytes)]);
     }
 
     private static ParseStatus Step(ResponseHead head, bool answersHead, HeadLimits limits)

@@ -1,8 +1,10 @@
+using System.IO.Pipelines;
 using System.Net;
 using System.Text;
 using Lakou.Core.Configuration;
 using Lakou.Core.Metrics;
 using Lakou.Gateway.Observation;
+using Lakou.Transport;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -17,14 +19,16 @@ internal sealed class TestGateway : IAsyncDisposable
     private readonly MemoryStream _log = new();
     private readonly AccessLog _accessLog;
     private readonly TimeProvider _time;
+    private readonly LakouTransport _transport;
 
     private TestGateway(TimeProvider? time, ILoggerFactory? loggers)
     {
         _time = time ?? TimeProvider.System;
+        _transport = LakouTransport.Start(new TransportOptions { Time = _time, ApplicationScheduler = PipeScheduler.Inline }, loggers);
         Registry = new MetricRegistry();
         var metrics = new GatewayMetrics(Registry, "test");
         _accessLog = new AccessLog(AccessLogFormat.Json, _log, TimeProvider.System, metrics.AccessLogDropped, NullLogger.Instance);
-        State = new GatewayState(metrics, new ServerTelemetry(_time, "test"), _accessLog, _time, loggers ?? NullLoggerFactory.Instance);
+        State = new GatewayState(metrics, new ServerTelemetry(_time, "test"), _accessLog, _time, _transport, loggers ?? NullLoggerFactory.Instance);
     }
 
     public GatewayState State { get; }

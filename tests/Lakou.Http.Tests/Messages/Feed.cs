@@ -34,7 +34,7 @@ internal static class Feed
     public static ResponseHead Response(string text, bool answersHead = false)
     {
         var head = new ResponseHead();
-        var status = ResponseParser.TryParse(Bytes(text), answersHead, HeadLimits.Default, head, out var consumed);
+        var status = ResponseParser.TryParse(new(Bytes(text)), answersHead, HeadLimits.Default, head, out var consumed);
         Assert.True(status == ParseStatus.Done, $"{status} {head.Error}");
         Assert.Equal(text.Length, consumed);
         return head;
@@ -43,7 +43,7 @@ internal static class Feed
     public static void ResponseRefused(string text, string why, HeadLimits? limits = null)
     {
         var head = new ResponseHead();
-        var status = ResponseParser.TryParse(Bytes(text), false, limits ?? HeadLimits.Default, head, out var consumed);
+        var status = ResponseParser.TryParse(new(Bytes(text)), false, limits ?? HeadLimits.Default, head, out var consumed);
         Assert.Equal(ParseStatus.Invalid, status);
         Assert.Equal(HttpFaults.BadResponse, head.Error!.Code);
         Assert.Contains(why, head.Error.Detail, StringComparison.Ordinal);
@@ -83,7 +83,7 @@ internal static class Feed
         for (var length = 0; ;)
         {
             length = Math.Min(input.Length, length + nextPiece());
-            var status = ResponseParser.TryParse(input.AsSpan(0, length), false, HeadLimits.Default, head, out var consumed);
+            var status = ResponseParser.TryParse(new(input.AsMemory(0, length)), false, HeadLimits.Default, head, out var consumed);
             if (status != ParseStatus.NeedMore || length == input.Length)
             {
                 return new(status, consumed, Describe(head, status), head.Error);

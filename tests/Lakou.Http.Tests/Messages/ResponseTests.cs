@@ -138,9 +138,9 @@ public sealed class ResponseTests
         var input = Bytes("HTTP/1.1 103 x\r\nLink: a\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n!");
         var head = new ResponseHead();
 
-        Assert.Equal(ParseStatus.Done, ResponseParser.TryParse(input, false, HeadLimits.Default, head, out var consumed));
+        Assert.Equal(ParseStatus.Done, ResponseParser.TryParse(new(input), false, HeadLimits.Default, head, out var consumed));
         Assert.Equal(103, head.Status);
-        Assert.Equal(ParseStatus.Done, ResponseParser.TryParse(input.AsSpan(consumed), false, HeadLimits.Default, head, out var more));
+        Assert.Equal(ParseStatus.Done, ResponseParser.TryParse(new(input.AsMemory(consumed)), false, HeadLimits.Default, head, out var more));
         Assert.Equal((200, "OK", "Content-Length: 1\r\n"), (head.Status, head.ReasonText, Lines(head.Fields)));
         Assert.Equal(input.Length - 1, consumed + more);
     }

@@ -15,7 +15,7 @@ namespace Lakou.Http.Tests.Server;
 internal sealed class TestServer : IHttp1Application<HttpContext>, IAsyncDisposable
 {
     private readonly RequestDelegate _application;
-    private readonly SocketTransport _transport;
+    private readonly LakouTransport _transport;
     private readonly IConnectionListener _listener;
     private readonly Sweeper _sweeper;
     private readonly Http1Options _options;
@@ -23,7 +23,7 @@ internal sealed class TestServer : IHttp1Application<HttpContext>, IAsyncDisposa
     private readonly ConcurrentDictionary<ConnectionContext, Task> _connections = new();
     private readonly Task _accepting;
 
-    private TestServer(RequestDelegate application, SocketTransport transport, IConnectionListener listener, Func<Http1Options, Http1Options> configure, TimeProvider time)
+    private TestServer(RequestDelegate application, LakouTransport transport, IConnectionListener listener, Func<Http1Options, Http1Options> configure, TimeProvider time)
     {
         _transport = transport;
         _application = application;
@@ -44,11 +44,11 @@ internal sealed class TestServer : IHttp1Application<HttpContext>, IAsyncDisposa
     public int Connections => _connections.Count;
 
     /// <summary>Blocks of the transport's pool that somebody still has.</summary>
-    public int BlocksOut => _transport.Pool.Outstanding;
+    public int BlocksOut => _transport.OutstandingBlocks;
 
     public static async Task<TestServer> StartAsync(RequestDelegate application, Func<Http1Options, Http1Options>? configure = null, TimeProvider? time = null)
     {
-        var transport = new SocketTransport(new SocketTransportOptions { Time = time ?? TimeProvider.System });
+        var transport = LakouTransport.Start(new TransportOptions { Time = time ?? TimeProvider.System });
         return new(application, transport, await transport.BindAsync(new IPEndPoint(IPAddress.Loopback, 0)), configure ?? (options => options), time ?? TimeProvider.System);
     }
 
@@ -95,6 +95,7 @@ internal sealed class TestServer : IHttp1Application<HttpContext>, IAsyncDisposa
             await running.WaitAsync(TimeSpan.FromSeconds(30));
         }
 
+        await _transport.DisposeAsync();
         _sweeper.Dispose();
         _stopping.Dispose();
     }

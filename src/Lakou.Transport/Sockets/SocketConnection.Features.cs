@@ -1,14 +1,15 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 
-namespace Lakou.Transport;
+namespace Lakou.Transport.Sockets;
 
 internal sealed partial class SocketConnection :
     IConnectionIdFeature, IConnectionTransportFeature, IConnectionItemsFeature, IMemoryPoolFeature, IConnectionLifetimeFeature,
-    IConnectionEndPointFeature, IConnectionSocketFeature, IHalfCloseFeature, IReceiveTimestampFeature
+    IConnectionEndPointFeature, IConnectionSocketFeature, IHalfCloseFeature, IReceiveTimestampFeature, ILoopFeature
 {
     // Ids of successive processes should not repeat in logs: the count starts anywhere.
     private static long lastId = Random.Shared.NextInt64();
@@ -31,6 +32,10 @@ internal sealed partial class SocketConnection :
     public MemoryPool<byte> MemoryPool => _shared.Pool;
 
     public Socket Socket => _socket;
+
+    public int Loop => 0;
+
+    public PipeScheduler Scheduler => PipeScheduler.Inline; // any thread of the pool will do
 
     public bool KeepOpenOnPeerFin
     {
@@ -61,6 +66,7 @@ internal sealed partial class SocketConnection :
         features.Set<IConnectionSocketFeature>(this);
         features.Set<IHalfCloseFeature>(this);
         features.Set<IReceiveTimestampFeature>(this);
+        features.Set<ILoopFeature>(this);
         return features;
     }
 }

@@ -2,12 +2,12 @@ using System.IO.Pipelines;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 
-namespace Lakou.Transport;
+namespace Lakou.Transport.Sockets;
 
 /// <summary>What all connections of a transport share.</summary>
 internal sealed class SocketConnectionFactory
 {
-    public SocketConnectionFactory(SocketTransportOptions options, ILogger log)
+    public SocketConnectionFactory(TransportOptions options, ILogger log)
     {
         Options = options;
         Places = new SemaphoreSlim(options.ConnectionsMax);
@@ -23,7 +23,7 @@ internal sealed class SocketConnectionFactory
             options.OutputPauseBytes, Math.Max(1, options.OutputPauseBytes / 2), useSynchronizationContext: false);
     }
 
-    public SocketTransportOptions Options { get; }
+    public TransportOptions Options { get; }
 
     public ILogger Log { get; }
 
@@ -36,9 +36,11 @@ internal sealed class SocketConnectionFactory
 
     public PipeOptions OutputPipe { get; }
 
-    public SocketConnection Start(Socket socket)
+    /// <param name="socket">Connected.</param>
+    /// <param name="holdsPlace">It was accepted, and gives its place back in the end.</param>
+    public SocketConnection Start(Socket socket, bool holdsPlace)
     {
-        var connection = new SocketConnection(socket, this);
+        var connection = new SocketConnection(socket, this, holdsPlace);
         connection.Start();
         return connection;
     }

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
-namespace Lakou.Transport;
+namespace Lakou.Transport.Sockets;
 
 /// <summary>
 /// Accepts from a listening socket, which it closes only when it is its own. There is no queue here: a connection is accepted when
@@ -71,7 +71,7 @@ internal sealed class SocketListener : IConnectionListener
             {
                 var socket = await _accept(stop);
                 Recovered();
-                return _connections.Start(socket);
+                return _connections.Start(socket, holdsPlace: true);
             }
             catch (OperationCanceledException) when (_unbound.IsCancellationRequested)
             {

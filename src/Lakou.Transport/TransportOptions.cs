@@ -2,13 +2,22 @@ using System.IO.Pipelines;
 
 namespace Lakou.Transport;
 
-/// <summary>What a <see cref="SocketTransport"/> does with its sockets. Immutable; the defaults fit a server that faces a network.</summary>
-public sealed record SocketTransportOptions
+/// <summary>What a <see cref="LakouTransport"/> is and does. Immutable; the defaults fit a server that faces a network.</summary>
+public sealed record TransportOptions
 {
+    /// <summary>How bytes are moved.</summary>
+    public TransportKind Kind { get; init; } = TransportKind.Auto;
+
+    /// <summary>More loops than any machine has use for.</summary>
+    public const int LoopsMax = 256;
+
+    /// <summary>Event loops of io_uring; 0 for one a core, at most <see cref="LoopsMax"/>.</summary>
+    public int Loops { get; init; }
+
     /// <summary>Finished handshakes that the kernel keeps until they are accepted. The kernel caps it at <c>net.core.somaxconn</c>.</summary>
     public int Backlog { get; init; } = 512; // Kestrel's; nginx has 511
 
-    /// <summary>Connections that are open at a time; more wait in the kernel's queue, where they cost no descriptor. 1 or more.</summary>
+    /// <summary>Accepted connections that are open at a time; more wait in the kernel's queue, where they cost no descriptor. 1 or more.</summary>
     public int ConnectionsMax { get; init; } = int.MaxValue;
 
     /// <summary>Sends small segments at once (TCP_NODELAY).</summary>

@@ -2,7 +2,7 @@ using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
-namespace Lakou.Transport;
+namespace Lakou.Transport.Sockets;
 
 internal sealed partial class SocketConnection
 {

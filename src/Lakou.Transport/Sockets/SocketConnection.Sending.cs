@@ -1,6 +1,6 @@
 using System.Net.Sockets;
 
-namespace Lakou.Transport;
+namespace Lakou.Transport.Sockets;
 
 internal sealed partial class SocketConnection
 {

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Runtime.InteropServices;
 using System.Threading.Tasks.Sources;
 
-namespace Lakou.Transport;
+namespace Lakou.Transport.Sockets;
 
 /// <summary>Sends the segments of a sequence in one system call (sendmsg). One send at a time; reused without allocating.</summary>
 internal sealed class GatherSend : SocketAsyncEventArgs, IValueTaskSource<int>

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Logging;
 
-namespace Lakou.Transport;
+namespace Lakou.Transport.Sockets;
 
 /// <summary>
 /// A connected socket between two pipes and two loops.
@@ -26,6 +26,7 @@ internal sealed partial class SocketConnection : ConnectionContext
 {
     private readonly Socket _socket;
     private readonly SocketConnectionFactory _shared;
+    private readonly bool _holdsPlace;
     private readonly Pipe _input;
     private readonly Pipe _output;
     private readonly CancellationTokenSource _closed = new();
@@ -36,10 +37,11 @@ internal sealed partial class SocketConnection : ConnectionContext
     private int _closedFired;
     private int _disposed;
 
-    public SocketConnection(Socket socket, SocketConnectionFactory shared)
+    public SocketConnection(Socket socket, SocketConnectionFactory shared, bool holdsPlace)
     {
         _socket = socket;
         _shared = shared;
+        _holdsPlace = holdsPlace;
         _input = new Pipe(shared.InputPipe);
         _output = new Pipe(shared.OutputPipe);
         LocalEndPoint = AddressOrNull(static s => s.LocalEndPoint);
@@ -96,7 +98,11 @@ internal sealed partial class SocketConnection : ConnectionContext
         await _sending;
         await _receiving;
         _gather?.Dispose();
-        _shared.Places.Release();
+        if (_holdsPlace)
+        {
+            _shared.Places.Release();
+        }
+
         FireClosed();
         await base.DisposeAsync();
     }

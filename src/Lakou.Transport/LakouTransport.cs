@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Lakou.Transport.Sockets;
+using Lakou.Transport.Uring;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
@@ -36,12 +37,35 @@ public abstract class LakouTransport : IConnectionListenerFactory, IConnectionLi
     /// <summary>The loop that runs the caller; -1 on any other thread.</summary>
     public abstract int CurrentLoop { get; }
 
+    /// <summary>Times that something blocked a loop; always 0 without loops of our own.</summary>
+    public virtual long Stalls => 0;
+
     /// <summary>Blocks of memory that connections hold.</summary>
     internal abstract int OutstandingBlocks { get; }
 
     /// <exception cref="PlatformNotSupportedException"><see cref="TransportKind.IoUring"/> was asked for and cannot be had; the message says why.</exception>
     public static LakouTransport Start(TransportOptions? options = null, ILoggerFactory? loggers = null)
-        => new SocketTransport(options ?? new TransportOptions(), loggers ?? NullLoggerFactory.Instance);
+    {
+        options ??= new TransportOptions();
+        var log = (loggers ?? NullLoggerFactory.Instance).CreateLogger("Lakou.Transport");
+        var kind = options.Kind == TransportKind.Auto ? KindOfEnvironment() : options.Kind;
+        if (kind == TransportKind.Sockets)
+        {
+            return new SocketTransport(options, log);
+        }
+
+        try
+        {
+            return OperatingSystem.IsLinux() && Environment.Is64BitProcess
+                ? new UringTransport(options, log)
+                : throw new PlatformNotSupportedException("io_uring is Linux's, on 64 bits");
+        }
+        catch (PlatformNotSupportedException e) when (kind == TransportKind.Auto)
+        {
+            log.LogInformation("Connections use the sockets of the runtime, not io_uring: {Reason}", e.Message);
+            return new SocketTransport(options, log);
+        }
+    }
 
     /// <summary>Listens on an <see cref="IPEndPoint"/>, a <see cref="UnixDomainSocketEndPoint"/>, or accepts from the socket of a <see cref="ListenSocketEndPoint"/>.</summary>
     /// <exception cref="AddressInUseException">Somebody else listens there.</exception>
@@ -60,4 +84,12 @@ public abstract class LakouTransport : IConnectionListenerFactory, IConnectionLi
 
     /// <summary>Ends the loops. Connections that are still open are reset.</summary>
     public abstract ValueTask DisposeAsync();
+
+    // For a host where the file cannot say it: one image for many, or a test of everything on the other transport.
+    private static TransportKind KindOfEnvironment() => Environment.GetEnvironmentVariable("LAKOU_TRANSPORT") switch
+    {
+        "io_uring" => TransportKind.IoUring,
+        "sockets" => TransportKind.Sockets,
+        _ => TransportKind.Auto,
+    };
 }

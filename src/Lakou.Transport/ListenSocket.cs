@@ -59,7 +59,20 @@ public sealed class ListenSocket : IDisposable
     public ListenSocketEndPoint AsEndPoint() => new(this);
 
     /// <summary>Closes the socket; a Unix socket's file is removed. Listeners still accepting from it end.</summary>
-    public void Dispose() => Socket.Dispose();
+    public void Dispose()
+    {
+        try
+        {
+            // An accept under way holds the socket open; this ends it, and connects are refused from here on.
+            Socket.Shutdown(SocketShutdown.Both);
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException)
+        {
+            // Closed before.
+        }
+
+        Socket.Dispose();
+    }
 
     private static Socket Open(EndPoint endPoint, TransportOptions options)
     {
@@ -77,6 +90,11 @@ public sealed class ListenSocket : IDisposable
                 // Accepted sockets inherit these from the listening one: no system call for each connection.
                 socket.NoDelay = options.NoDelay;
                 socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, options.KeepAlive);
+                if (options.UserTimeout > TimeSpan.Zero && OperatingSystem.IsLinux())
+                {
+                    const int userTimeout = 18; // TCP_USER_TIMEOUT, in milliseconds
+                    socket.SetRawSocketOption((int)SocketOptionLevel.Tcp, userTimeout, BitConverter.GetBytes((int)options.UserTimeout.TotalMilliseconds));
+                }
             }
 
             if (endPoint is IPEndPoint ip && ip.Address.Equals(IPAddress.IPv6Any))

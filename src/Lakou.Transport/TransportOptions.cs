@@ -26,6 +26,9 @@ public sealed record TransportOptions
     /// <summary>Lets the kernel probe silent peers (SO_KEEPALIVE), at the intervals of the system, so that vanished ones are found in the end.</summary>
     public bool KeepAlive { get; init; } = true;
 
+    /// <summary>How long sent bytes may stay unacknowledged before the connection is given up (TCP_USER_TIMEOUT, RFC 5482); zero for the system's time, a quarter of an hour.</summary>
+    public TimeSpan UserTimeout { get; init; }
+
     /// <summary>Received bytes a connection may hold unread before it stops receiving. It goes on at half of it. 1 or more.</summary>
     public long InputPauseBytes { get; init; } = 64 * 1024; // nginx proxies with 8 buffers of 8 KiB; Kestrel allows 1 MiB, which a slow upstream would fill for every upload
 

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Lakou.Transport.Blocks;
 
 namespace Lakou.Transport.Tests;
 
@@ -8,28 +9,28 @@ public sealed class PinnedBlockPoolTests
     [InlineData(-1)]
     [InlineData(0)]
     [InlineData(1)]
-    [InlineData(4096)]
+    [InlineData(Block.Bytes)]
     public void Any_size_up_to_a_block_rents_a_whole_block(int size)
     {
-        using var pool = new PinnedBlockPool();
+        using var pool = new BlockPool();
         using var block = pool.Rent(size);
-        Assert.Equal(4096, block.Memory.Length);
+        Assert.Equal(Block.Bytes, block.Memory.Length);
         Assert.Equal(1, pool.Outstanding);
     }
 
     [Theory]
     [InlineData(-2)]
-    [InlineData(4097)]
+    [InlineData(Block.Bytes + 1)]
     public void Other_sizes_are_refused(int size)
     {
-        using var pool = new PinnedBlockPool();
+        using var pool = new BlockPool();
         Assert.Throws<ArgumentOutOfRangeException>(() => pool.Rent(size));
     }
 
     [Fact]
     public void A_returned_block_is_lent_again()
     {
-        using var pool = new PinnedBlockPool();
+        using var pool = new BlockPool();
         var first = pool.Rent();
         first.Dispose();
         Assert.Equal(0, pool.Outstanding);
@@ -39,7 +40,7 @@ public sealed class PinnedBlockPoolTests
     [Fact]
     public void A_block_returned_twice_is_not_lent_twice()
     {
-        using var pool = new PinnedBlockPool();
+        using var pool = new BlockPool();
         var first = pool.Rent();
         first.Dispose();
         first.Dispose();
@@ -49,7 +50,7 @@ public sealed class PinnedBlockPoolTests
     [Fact]
     public void No_more_blocks_stay_idle_than_allowed()
     {
-        using var pool = new PinnedBlockPool(maxIdle: 2);
+        using var pool = new BlockPool(maxIdle: 2);
         var blocks = Enumerable.Range(0, 5).Select(_ => pool.Rent()).ToList();
         blocks.ForEach(static block => block.Dispose());
         Assert.Equal(0, pool.Outstanding);
@@ -60,7 +61,7 @@ public sealed class PinnedBlockPoolTests
     [Fact]
     public void The_collector_does_not_move_a_block()
     {
-        using var pool = new PinnedBlockPool();
+        using var pool = new BlockPool();
         using var block = pool.Rent();
         Assert.True(MemoryMarshal.TryGetArray<byte>(block.Memory, out var array));
         Assert.Equal(GC.MaxGeneration, GC.GetGeneration(array.Array!)); // the pinned heap counts as the oldest generation
@@ -69,7 +70,7 @@ public sealed class PinnedBlockPoolTests
     [Fact]
     public void A_disposed_pool_lends_nothing_and_takes_blocks_back()
     {
-        var pool = new PinnedBlockPool();
+        var pool = new BlockPool();
         var block = pool.Rent();
         pool.Dispose();
         block.Dispose();
@@ -80,7 +81,7 @@ public sealed class PinnedBlockPoolTests
     [Fact]
     public async Task Threads_never_share_a_block()
     {
-        using var pool = new PinnedBlockPool(maxIdle: 8);
+        using var pool = new BlockPool(maxIdle: 8);
         await Task.WhenAll(Enumerable.Range(1, 8).Select(mark => Task.Run(() =>
         {
             for (var i = 0; i < 20_000; i++)

@@ -196,6 +196,7 @@ public abstract partial class TransportConformance
         var time = new ManualTime();
         var options = new TransportOptions { Time = time };
         var pair = await ConnectAsync(options);
+        var socket = SocketOf(pair.Connection);
         var disposing = pair.Connection.DisposeAsync();
         Assert.Equal(0, await pair.Peer.ReceivePatternToEndAsync(Stop));
         Assert.False(disposing.IsCompleted);
@@ -206,7 +207,7 @@ public abstract partial class TransportConformance
         }
         while (limit != options.LingerTime);
         await disposing;
-        Assert.True(SocketOf(pair.Connection).SafeHandle.IsClosed);
+        Assert.True(socket.SafeHandle.IsClosed);
     }
 
     [Fact]

@@ -6,8 +6,8 @@ namespace Lakou.Transport.Sockets;
 
 internal sealed partial class SocketConnection
 {
-    // Half a block: the rest of a block is used before a new one is taken, but not for crumbs.
-    private const int MinReceiveBytes = PinnedBlockPool.BlockSize / 2;
+    // A quarter of a block: the rest of a block is used before a new one is taken, but not for crumbs.
+    private const int MinReceiveBytes = 4 * 1024;
 
     private long _firstReceived;
     private int _keepOpenOnPeerFin;

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Net.Sockets;
+using Lakou.Transport.Blocks;
 using Microsoft.Extensions.Logging;
 
 namespace Lakou.Transport.Sockets;
@@ -30,7 +31,7 @@ internal sealed class SocketConnectionFactory
     /// <summary>One for each connection that may still be accepted; a connection gives its place back when it has closed.</summary>
     public SemaphoreSlim Places { get; }
 
-    public PinnedBlockPool Pool { get; } = new();
+    public BlockPool Pool { get; } = new();
 
     public PipeOptions InputPipe { get; }
 

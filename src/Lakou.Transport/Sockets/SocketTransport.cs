@@ -9,9 +9,9 @@ namespace Lakou.Transport.Sockets;
 /// Connections over <see cref="System.Net.Sockets"/>, with what Kestrel's own transport lacks: half-close, listening sockets that
 /// servers hand to each other (<see cref="ListenSocket"/>), the time at which bytes came, and a way to open connections.
 /// </summary>
-internal sealed class SocketTransport(TransportOptions options, ILoggerFactory loggers) : LakouTransport
+internal sealed class SocketTransport(TransportOptions options, ILogger log) : LakouTransport
 {
-    private readonly SocketConnectionFactory _connections = new(options, loggers.CreateLogger("Lakou.Transport"));
+    private readonly SocketConnectionFactory _connections = new(options, log);
 
     public override TransportKind Kind => TransportKind.Sockets;
 

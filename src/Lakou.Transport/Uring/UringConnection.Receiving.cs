@@ -1,0 +1,162 @@
+namespace Lakou.Transport.Uring;
+
+internal sealed partial class UringConnection
+{
+    private long _firstReceived;
+    private int _keepOpenOnPeerFin;
+    private bool _isReceiving;      // a receive is under way
+    private bool _isPausing;        // and is being cancelled
+    private bool _isSteady;         // the peer sends faster than the reader reads: one block at a time
+    private bool _isReady;          // on the loop's list
+    private int _resumePosted;
+    private volatile bool _isPaused;
+
+    /// <summary>From the reader, on any thread: there may be room again.</summary>
+    public void OnConsumed()
+    {
+        if (_isPaused && _reader.Length <= Options.InputPauseBytes / 2 && Interlocked.Exchange(ref _resumePosted, 1) == 0)
+        {
+            _loop.Schedule(static state => ((UringConnection)state!).Resume(), this);
+        }
+    }
+
+    /// <summary>From the reader, on any thread: the rest is thrown away, but its end matters.</summary>
+    public void OnReaderCompleted() => OnConsumed();
+
+    /// <summary>On the loop: the reader goes on.</summary>
+    public void RunReady()
+    {
+        _isReady = false;
+        _reader.Wake();
+    }
+
+    private unsafe void Receive()
+    {
+        const byte selectBuffer = 1 << 5;  // IOSQE_BUFFER_SELECT
+        const ushort multishot = 1 << 1;   // IORING_RECV_MULTISHOT
+        if (_isReceiving || _receiveEnded.IsSet || _closing)
+        {
+            return;
+        }
+
+        _isReceiving = true;
+        _operations++;
+        var receive = _loop.Prepare(Operation.Receive, OperationKind.Receive, _slot, _descriptor);
+        receive->Flags = selectBuffer;
+        receive->Priority = _isSteady ? (ushort)0 : multishot;
+        receive->BufferGroup = BufferRing.Group;
+    }
+
+    private void OnReceived(in Completion completion)
+    {
+        var goesOn = (completion.Flags & Completion.HasMore) != 0;
+        if (!goesOn)
+        {
+            (_isReceiving, _isPausing) = (false, false);
+        }
+
+        if ((completion.Flags & Completion.HasBuffer) != 0)
+        {
+            var block = _loop.Take(completion);
+            _isSteady &= completion.Result == Blocks.Block.Bytes;
+            if (completion.Result > 0)
+            {
+                Append(block, completion.Result);
+            }
+            else
+            {
+                block.Dispose();
+            }
+        }
+
+        switch (completion.Result)
+        {
+            case > 0:
+            case -Errno.NoBuffers or -Errno.Again or -Errno.Interrupted or -Errno.Canceled:
+                break; // it goes on below
+            case 0:
+                EndReceiving(null);
+                return;
+            default:
+                var error = Describe(-completion.Result);
+                EndReceiving(error);
+                EndSending();
+                return;
+        }
+
+        if (!goesOn && !_isPaused)
+        {
+            Receive();
+        }
+    }
+
+    private void Append(Blocks.Block block, int count)
+    {
+        if (_firstReceived == 0)
+        {
+            Volatile.Write(ref _firstReceived, _loop.Now);
+        }
+
+        if (_reader.Append(block, count) && !_isReady)
+        {
+            _isReady = true;
+            _loop.Ready(this);
+        }
+
+        if (_reader.Length >= Options.InputPauseBytes)
+        {
+            Pause();
+        }
+    }
+
+    /// <summary>Stops the peer: what is not received stays in the kernel, whose window closes.</summary>
+    private unsafe void Pause()
+    {
+        if (_isPaused)
+        {
+            return;
+        }
+
+        _isPaused = true;
+        _isSteady = true;
+        Volatile.Write(ref _resumePosted, 0);
+        if (_isReceiving && !_isPausing)
+        {
+            _isPausing = true;
+            _operations++;
+            var cancel = _loop.Prepare(Operation.Cancel, OperationKind.Cancel, _slot, -1);
+            cancel->Address = _loop.UserData(OperationKind.Receive, _slot);
+        }
+
+        OnConsumed(); // the reader may have made room in between, and seen no pause
+    }
+
+    private void Resume()
+    {
+        _isPaused = false;
+        if (!_isPausing)
+        {
+            Receive();
+        }
+    }
+
+    /// <summary>On the loop: nothing more comes. A plain end is the peer's FIN.</summary>
+    private void EndReceiving(Exception? error)
+    {
+        if (_receiveEnded.IsSet)
+        {
+            if (_abortReason is not null)
+            {
+                _reader.End(_abortReason, isAborted: true);
+            }
+
+            return;
+        }
+
+        // The exchange pairs with KeepOpenOnPeerFin's.
+        _receiveEnded.Set();
+        Interlocked.MemoryBarrier();
+        EndDirection(closesConnection: error is not null || Volatile.Read(ref _keepOpenOnPeerFin) == 0);
+        _reader.End(error, isAborted: error is not null && error == _abortReason);
+    }
+}

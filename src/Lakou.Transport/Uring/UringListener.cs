@@ -1,0 +1,270 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Threading.Channels;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.Logging;
+
+namespace Lakou.Transport.Uring;
+
+/// <summary>
+/// Accepts from a listening socket on one loop, and gives the connections to all loops in turn: each gets as many, which neither
+/// a queue for each (SO_REUSEPORT, by hash) nor a queue for all (who wakes first) can promise. The socket is closed only when it is our own.
+/// </summary>
+internal sealed class UringListener : IConnectionListener, IOperations
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(1);
+
+    private readonly UringTransport _transport;
+    private readonly Loop _loop;
+    private readonly ListenSocket _socket;
+    private readonly bool _isShared;
+    private readonly int _descriptor;
+    private readonly Channel<UringConnection> _accepted = Channel.CreateUnbounded<UringConnection>(new() { SingleReader = true }); // bounded by the places
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _slot;
+    private int _operations;
+    private int _starting;   // connections on their way to their loops
+    private bool _isAccepting;
+    private bool _isUnbound;
+    private bool _isPaused;
+    private TimeSpan _pause; // zero when accepting works
+    private ITimer? _pauseTimer;
+
+    public UringListener(UringTransport transport, Loop loop, ListenSocket socket, bool isShared)
+    {
+        _transport = transport;
+        _loop = loop;
+        _socket = socket;
+        _isShared = isShared;
+        EndPoint = socket.LocalEndPoint;
+        _descriptor = (int)socket.Socket.Handle;
+        loop.Schedule(static state => ((UringListener)state!).Begin(), this);
+    }
+
+    public EndPoint EndPoint { get; }
+
+    /// <returns>Null when unbound. A connection that the kernel had already handed over when unbinding came is still returned.</returns>
+    public async ValueTask<ConnectionContext?> AcceptAsync(CancellationToken cancellationToken = default)
+    {
+        try
+        {
+            return await _accepted.Reader.ReadAsync(cancellationToken);
+        }
+        catch (ChannelClosedException)
+        {
+            return null;
+        }
+    }
+
+    public async ValueTask UnbindAsync(CancellationToken cancellationToken = default)
+    {
+        _loop.Schedule(static state => ((UringListener)state!).Stop(), this);
+        await _ended.Task;
+        if (!_isShared)
+        {
+            _socket.Dispose();
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await UnbindAsync();
+        while (_accepted.Reader.TryRead(out var left))
+        {
+            left.Abort(); // nobody asked for it
+            await left.DisposeAsync();
+        }
+    }
+
+    public void OnCompleted(OperationKind kind, in Completion completion)
+    {
+        var goesOn = (completion.Flags & Completion.HasMore) != 0;
+        if (!goesOn)
+        {
+            _operations--;
+        }
+
+        if (kind == OperationKind.Accept)
+        {
+            _isAccepting = goesOn;
+            OnAccepted(completion.Result);
+        }
+
+        EndIfDone();
+    }
+
+    public void Stop()
+    {
+        if (_isUnbound)
+        {
+            return;
+        }
+
+        _isUnbound = true;
+        _pauseTimer?.Dispose();
+        _transport.NoLongerWaits(this);
+        CancelAccept();
+        EndIfDone();
+    }
+
+    /// <summary>There are places for connections again, or the pause is over. On any thread.</summary>
+    public void TryAgain() => _loop.Schedule(
+        static state =>
+        {
+            var listener = (UringListener)state!;
+            listener._isPaused = false;
+            listener.Accept();
+        },
+        this);
+
+    private void Begin()
+    {
+        _slot = _loop.Register(this);
+        Accept();
+    }
+
+    private void Accept()
+    {
+        const ushort multishot = 1 << 0; // IORING_ACCEPT_MULTISHOT
+        if (_isAccepting || _isPaused || _isUnbound)
+        {
+            return;
+        }
+
+        // Many at a time while there are more places than the kernel can have in its queue; then one by one, so that none is accepted in excess.
+        var places = _transport.PlacesLeft;
+        if (places <= 0)
+        {
+            _transport.WaitForPlace(this);
+            return;
+        }
+
+        _isAccepting = true;
+        Prepare(places > _transport.Options.Backlog ? multishot : (ushort)0);
+    }
+
+    private unsafe void Prepare(ushort how)
+    {
+        const uint closeOnExec = 0x80000; // SOCK_CLOEXEC
+        _operations++;
+        var accept = _loop.Prepare(Operation.Accept, OperationKind.Accept, _slot, _descriptor);
+        accept->OperationFlags = closeOnExec;
+        accept->Priority = how;
+    }
+
+    private void OnAccepted(int result)
+    {
+        if (result >= 0)
+        {
+            Recovered();
+            _transport.TakePlace();
+            Give(result);
+            if (_isAccepting && _transport.PlacesLeft <= _transport.Options.Backlog)
+            {
+                CancelAccept();
+            }
+        }
+        else if (-result is Errno.TooManyFiles or Errno.FileTableFull or Errno.NoMemory or Errno.NoBuffers && !_isUnbound)
+        {
+            Pause(Errno.ToException(-result));
+        }
+        else if (-result is Errno.Invalid or Errno.BadDescriptor)
+        {
+            _isUnbound = true; // the ListenSocket was closed
+        }
+        else if (-result != Errno.Canceled)
+        {
+            // accept(2): errors already pending on the new socket come out of accept and must be treated like EAGAIN.
+            _transport.Log.LogDebug("A connection to {EndPoint} ended before it was accepted (error {Error})", EndPoint, -result);
+        }
+
+        if (_isUnbound && !_isAccepting)
+        {
+            // The kernel wakes one waiter for each connection. It may have been this one as it was being cancelled, and then nobody
+            // else knows of the connection: what is in the queue now is ours to take. Before Linux 6.10 this ends with EINVAL.
+            const ushort dontWait = 1 << 1; // IORING_ACCEPT_DONTWAIT
+            if (result >= 0 || -result == Errno.Canceled)
+            {
+                Prepare(dontWait);
+            }
+
+            return;
+        }
+
+        Accept();
+    }
+
+    private void Give(int descriptor)
+    {
+        var loop = _transport.NextLoop();
+        var connection = new UringConnection(_transport, loop, holdsPlace: true);
+        if (loop == _loop)
+        {
+            connection.Start(descriptor);
+            _accepted.Writer.TryWrite(connection);
+            return;
+        }
+
+        _starting++;
+        loop.Post(
+            static state =>
+            {
+                var (listener, connection, descriptor) = ((UringListener, UringConnection, int))state!;
+                connection.Start(descriptor);
+                listener._accepted.Writer.TryWrite(connection);
+                listener._loop.Post(static state => ((UringListener)state!).OnStarted(), listener);
+            },
+            (this, connection, descriptor));
+    }
+
+    private void OnStarted()
+    {
+        _starting--;
+        EndIfDone();
+    }
+
+    private unsafe void CancelAccept()
+    {
+        if (_isAccepting)
+        {
+            _operations++;
+            var cancel = _loop.Prepare(Operation.Cancel, OperationKind.Cancel, _slot, -1);
+            cancel->Address = _loop.UserData(OperationKind.Accept, _slot);
+        }
+    }
+
+    private void EndIfDone()
+    {
+        if (_isUnbound && _operations == 0 && _starting == 0 && _slot != 0)
+        {
+            _loop.Unregister(_slot);
+            _slot = 0;
+            _accepted.Writer.TryComplete();
+            _ended.TrySetResult();
+        }
+    }
+
+    // Out of file descriptors (EMFILE, ENFILE) or kernel memory: trying again at once would spin, giving up would kill the listener.
+    private void Pause(SocketException error)
+    {
+        if (_pause == TimeSpan.Zero)
+        {
+            _transport.Log.LogError(error, "Cannot accept connections on {EndPoint}; trying again until it works", EndPoint);
+        }
+
+        _isPaused = true;
+        _pause = _pause == TimeSpan.Zero ? FirstPause : TimeSpan.FromTicks(Math.Min(_pause.Ticks * 2, LongestPause.Ticks));
+        _pauseTimer?.Dispose();
+        _pauseTimer = _transport.Options.Time.CreateTimer(static state => ((UringListener)state!).TryAgain(), this, _pause, Timeout.InfiniteTimeSpan);
+    }
+
+    private void Recovered()
+    {
+        if (_pause != TimeSpan.Zero)
+        {
+            _pause = TimeSpan.Zero;
+            _transport.Log.LogInformation("Accepting connections on {EndPoint} again", EndPoint);
+        }
+    }
+}

@@ -127,6 +127,8 @@ internal sealed class Listener : IAsyncDisposable
         _metrics.Open();
         try
         {
+            await LoopSwitch.To(connection.Features.Get<ILoopFeature>()); // the server starts connections on the thread pool
+
             // 2. TLS.
             if (_plan.Tls is { } tls)
             {

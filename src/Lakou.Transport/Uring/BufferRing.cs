@@ -12,8 +12,8 @@ internal sealed unsafe class BufferRing : IDisposable
     public const ushort Group = 1;
 
     // What one turn of a loop may receive; beyond it a receive ends and begins anew. Few, for the kernel takes them
-    // in their order: 256 beginnings of blocks stay in the second-level cache.
-    public const int Entries = 256;
+    // in their order: 128 beginnings of blocks stay in the second-level cache.
+    public const int Entries = 128;
 
     private const uint RegisterBufferRing = 22; // IORING_REGISTER_PBUF_RING
 

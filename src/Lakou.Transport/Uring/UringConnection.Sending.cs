@@ -44,7 +44,7 @@ internal sealed partial class UringConnection
             _operations++;
             _loop.Send(_slot, _descriptor, pieces);
         }
-        else if (isLast)
+        else if (isLast && Volatile.Read(ref _abortReason) is null) // no FIN before an RST that is on its way
         {
             _ = Native.ShutdownSend(_descriptor);
             EndSending();

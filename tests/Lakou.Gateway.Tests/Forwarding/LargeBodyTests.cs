@@ -74,8 +74,8 @@ public sealed class LargeBodyTests
 
         public void Look() => _peak = Math.Max(_peak, GC.GetTotalMemory(forceFullCollection: true) - _before);
 
-        /// <summary>Everything managed, client and server of the test included, stays far below a body.</summary>
-        public void AssertBounded() => Assert.InRange(_peak, -64L << 20, 8 << 20);
+        /// <summary>Everything managed, client and server of the test included, and what the loops of a transport keep at hand, stays far below a body.</summary>
+        public void AssertBounded() => Assert.InRange(_peak, -64L << 20, 24 << 20);
     }
 
     private sealed class RandomContent(bool chunked) : HttpContent

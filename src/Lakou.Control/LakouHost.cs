@@ -52,6 +52,7 @@ internal sealed partial class LakouHost : IAsyncDisposable
         _accessLog = NewAccessLog(options.Log.Access);
         _transport = LakouTransport.Start(
             options.Transport with { Time = settings.Time, ConnectionsMax = DescriptorBudget.Read().Connections, ApplicationScheduler = PipeScheduler.Inline }, _loggers);
+        TransportMetrics.AddTo(Registry, _transport);
         Gateway = new GatewayState(_metrics, _telemetry, _accessLog, settings.Time, _transport, _loggers);
     }
 

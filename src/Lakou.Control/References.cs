@@ -62,6 +62,7 @@ internal static class References
         var registry = new MetricRegistry();
         ProcessMetrics.AddTo(registry);
         _ = new GatewayMetrics(registry, LakouHost.Version);
+        TransportMetrics.Describe(registry);
         var page = new StringBuilder("""
             # Metrics
 

@@ -59,6 +59,9 @@ internal sealed class UpstreamConnection : ISwept
 
     public ChunkedDecoder Chunks { get; } = new(MessageSide.Response);
 
+    /// <summary>The event loop that it lives on, once connected.</summary>
+    public int Loop { get; private set; }
+
     public bool IsClosed => Volatile.Read(ref _closed) != 0;
 
     /// <summary>Set when a deadline closed the connection, and nothing else had before.</summary>
@@ -95,6 +98,7 @@ internal sealed class UpstreamConnection : ISwept
             ObjectDisposedException.ThrowIf(IsClosed, this);
             var connection = await _transport.ConnectAsync(Endpoint.Address.EndPoint, connecting.Token);
             (_input, _output) = (connection.Transport.Input, connection.Transport.Output);
+            Loop = connection.Features.GetRequiredFeature<ILoopFeature>().Loop;
             Volatile.Write(ref _connection, connection);
         }
         finally

@@ -50,8 +50,7 @@ internal sealed partial class LakouHost : IAsyncDisposable
         _telemetry = new ServerTelemetry(settings.Time, Version);
         _accessOutput = settings.AccessOutput ?? Console.OpenStandardOutput();
         _accessLog = NewAccessLog(options.Log.Access);
-        _transport = LakouTransport.Start(
-            options.Transport with { Time = settings.Time, ConnectionsMax = DescriptorBudget.Read().Connections, ApplicationScheduler = PipeScheduler.Inline }, _loggers);
+        _transport = StartTransport(loaded.Plan);
         TransportMetrics.AddTo(Registry, _transport);
         Gateway = new GatewayState(_metrics, _telemetry, _accessLog, settings.Time, _transport, _loggers);
     }
@@ -170,6 +169,21 @@ internal sealed partial class LakouHost : IAsyncDisposable
     }
 
     private static Task EndExportAsync(TelemetryExport? export) => export is null ? Task.CompletedTask : Task.Run(export.Dispose);
+
+    private LakouTransport StartTransport(LakouPlan plan)
+    {
+        try
+        {
+            return LakouTransport.Start(
+                plan.Options.Transport with { Time = _settings.Time, ConnectionsMax = DescriptorBudget.Read().Connections, ApplicationScheduler = PipeScheduler.Inline }, _loggers);
+        }
+        catch (PlatformNotSupportedException e)
+        {
+            var problems = new Problems(plan.Document);
+            problems.Add("transport.kind", $"{e.Message}; 'auto' takes sockets where io_uring is not to be had");
+            throw new ConfigurationException(problems.All);
+        }
+    }
 
     private async Task BeginAsync(LoadResult loaded)
     {

@@ -26,8 +26,8 @@ internal struct AnswerBody
 
     public Fault? Error { get; private set; }
 
-    /// <summary>The next run of payload, and how many received bytes it used up, framing included.</summary>
-    public (ReadOnlyMemory<byte> Run, int Used) Take(ReadOnlyMemory<byte> received)
+    /// <summary>Where the next run of payload lies, and how many received bytes it used up, framing included.</summary>
+    public (int Offset, int Length, int Used) Take(ReadOnlyMemory<byte> received)
     {
         switch (_kind)
         {
@@ -35,14 +35,14 @@ internal struct AnswerBody
                 var count = (int)Math.Min(_remaining, received.Length);
                 _remaining -= count;
                 IsFinished = _remaining == 0;
-                return (received[..count], count);
+                return (0, count, count);
             case BodyKind.Chunked:
                 var status = _chunks.Read(received.Span, out var consumed, out var offset, out var length);
                 IsFinished = status == ParseStatus.Done;
                 Error = status == ParseStatus.Invalid ? _chunks.Error : null;
-                return (received.Slice(offset, length), consumed);
+                return (offset, length, consumed);
             default:
-                return (received, received.Length);
+                return (0, received.Length, received.Length);
         }
     }
 

@@ -6,6 +6,7 @@ using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
 using Lakou.Http;
 using Lakou.Http.Server;
+using Lakou.Transport;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -258,17 +259,17 @@ internal static partial class Forwarder
             {
                 if (connection.HasReceived)
                 {
-                    var (run, used) = body.Take(connection.Received.First);
+                    var (offset, length, used) = body.Take(connection.Received.First);
                     if (body.Error is { } broken)
                     {
                         return new(broken, false);
                     }
 
-                    if (!run.IsEmpty)
+                    if (length > 0)
                     {
-                        writer.Write(run.Span);
-                        exchange.BytesOut += run.Length;
-                        unflushed += run.Length;
+                        writer.WriteShared(connection.Received.Slice(offset, length));
+                        exchange.BytesOut += length;
+                        unflushed += length;
                     }
 
                     connection.Consume(used);

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using Lakou.Transport;
 
 namespace Lakou.Http.Server;
 
@@ -10,7 +11,7 @@ public sealed partial class Http1Connection<TContext>
     /// <see cref="GetMemory"/> are held back until the flush that frames them; in the other framings they are written
     /// into the connection's own output. <see cref="WriteAsync"/> never holds back.
     /// </summary>
-    private sealed class ResponseWriter(Http1Connection<TContext> owner) : PipeWriter
+    private sealed class ResponseWriter(Http1Connection<TContext> owner) : PipeWriter, ISharingWriter
     {
         private const string Ended = "The response is complete; whatever came behind it would be read as the next one.";
 
@@ -96,8 +97,16 @@ public sealed partial class Http1Connection<TContext>
 
             Start();
             WriteHeld();
-            WriteBody(source.Span);
+            WriteBody(new ReadOnlySequence<byte>(source));
             return owner.FlushOutputAsync(cancellationToken);
+        }
+
+        public void WriteShared(in ReadOnlySequence<byte> bytes)
+        {
+            ThrowIfEnded();
+            Start();
+            WriteHeld();
+            WriteBody(bytes);
         }
 
         public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
@@ -160,12 +169,12 @@ public sealed partial class Http1Connection<TContext>
         {
             if (_heldCount > 0)
             {
-                WriteBody(_held.AsSpan(0, _heldCount));
+                WriteBody(new ReadOnlySequence<byte>(_held, 0, _heldCount));
                 _heldCount = 0;
             }
         }
 
-        private void WriteBody(ReadOnlySpan<byte> bytes)
+        private void WriteBody(in ReadOnlySequence<byte> bytes)
         {
             if (bytes.IsEmpty || owner._responseKind == BodyKind.None)
             {
@@ -175,13 +184,13 @@ public sealed partial class Http1Connection<TContext>
             Count(bytes.Length);
             if (owner._responseKind == BodyKind.Chunked)
             {
-                owner._output.Advance(ChunkedEncoder.WriteSizeLine(owner._output.GetSpan(ChunkedEncoder.LongestSizeLine), bytes.Length));
-                owner._output.Write(bytes);
+                owner._output.Advance(ChunkedEncoder.WriteSizeLine(owner._output.GetSpan(ChunkedEncoder.LongestSizeLine), (int)bytes.Length));
+                owner._output.WriteShared(bytes);
                 owner._output.Write("\r\n"u8);
             }
             else
             {
-                owner._output.Write(bytes);
+                owner._output.WriteShared(bytes);
             }
         }
 
@@ -192,7 +201,7 @@ public sealed partial class Http1Connection<TContext>
             owner._output.Advance(ChunkedEncoder.WriteLastChunk(owner._output.GetSpan(length), trailers));
         }
 
-        private void Count(int bytes)
+        private void Count(long bytes)
         {
             _written += bytes;
             if (owner._responseKind == BodyKind.Length && _written > owner._contentLength)

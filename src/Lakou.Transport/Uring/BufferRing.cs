@@ -19,6 +19,8 @@ internal sealed unsafe class BufferRing : IDisposable
 
     private readonly LoopBlocks _pool;
     private readonly Block?[] _blocks = new Block?[Entries];
+    private readonly ushort[] _order = new ushort[Entries];  // the ids in the order of the ring
+    private readonly ushort[] _places = new ushort[Entries]; // where each id is in it
     private readonly ProvidedBuffer* _ring;
     private ushort _tail;
 
@@ -47,8 +49,11 @@ internal sealed unsafe class BufferRing : IDisposable
     }
 
     /// <summary>The block that the kernel has filled from its start; it is the caller's.</summary>
-    public Block Take(int id)
+    /// <param name="id">From the completion, or the <paramref name="next"/> of the block before.</param>
+    /// <param name="next">The block that a receive of several goes on with.</param>
+    public Block Take(int id, out int next)
     {
+        next = _order[(_places[id] + 1) & (Entries - 1)];
         var block = _blocks[id]!;
         Provide((ushort)id);
         return block;
@@ -71,7 +76,9 @@ internal sealed unsafe class BufferRing : IDisposable
     {
         var block = _pool.Rent();
         _blocks[id] = block;
-        ref var place = ref _ring[_tail++ & (Entries - 1)];
+        var at = _tail++ & (Entries - 1);
+        (_order[at], _places[id]) = (id, (ushort)at);
+        ref var place = ref _ring[at];
         place.Address = (ulong)block.Pointer;
         place.Length = Block.Bytes;
         place.Id = id;

@@ -181,8 +181,11 @@ internal sealed unsafe class Loop : PipeScheduler, IOperations
 
     public ulong UserData(OperationKind kind, int slot) => ((ulong)kind << KindShift) | ((ulong)_slots[slot].Check << CheckShift) | (uint)slot;
 
-    /// <summary>On the loop: the block that a completion brought.</summary>
-    public Block Take(in Completion completion) => _buffers.Take(completion.BufferId);
+    /// <inheritdoc cref="Ring.HasBundles"/>
+    public bool HasBundles => _ring.HasBundles;
+
+    /// <inheritdoc cref="BufferRing.Take"/>
+    public Block Take(int id, out int next) => _buffers.Take(id, out next);
 
     /// <summary>On the loop: its continuations run once all completions are taken.</summary>
     public void Ready(UringConnection connection) => _ready.Add(connection);

@@ -71,6 +71,7 @@ internal sealed unsafe class Ring : IDisposable
             throw new PlatformNotSupportedException("the memory of a ring cannot be mapped");
         }
 
+        HasBundles = (parameters.Features & RingParameters.Bundles) != 0;
         _submissionHead = (uint*)(_rings + parameters.SubmissionHead);
         _submissionTail = (uint*)(_rings + parameters.SubmissionTail);
         _submissionMask = *(uint*)(_rings + parameters.SubmissionMask);
@@ -92,6 +93,9 @@ internal sealed unsafe class Ring : IDisposable
     }
 
     public int Descriptor => _descriptor;
+
+    /// <summary>One receive may fill several buffers (Linux 6.10).</summary>
+    public bool HasBundles { get; }
 
     /// <summary>Operations that wait for the next <see cref="Enter"/>.</summary>
     public bool HasPrepared => _tail != _submitted;

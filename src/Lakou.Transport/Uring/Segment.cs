@@ -7,6 +7,7 @@ namespace Lakou.Transport.Uring;
 internal sealed class Segment : ReadOnlySequenceSegment<byte>
 {
     private Block? _block;
+    private bool _isShared;
 
     /// <summary>Where in the block the piece begins.</summary>
     public int Start { get; private set; }
@@ -18,13 +19,15 @@ internal sealed class Segment : ReadOnlySequenceSegment<byte>
 
     public int Length => End - Start;
 
-    public int Room => Block.Bytes - End;
+    /// <summary>Bytes that may be written behind the end: none where another has the block too.</summary>
+    public int Room => _isShared ? 0 : Block.Bytes - End;
 
     public Segment? NextSegment => (Segment?)Next;
 
-    public void Set(Block block, int start, int end)
+    public void Set(Block block, int start, int end, bool isShared = false)
     {
         _block = block;
+        _isShared = isShared;
         (Start, End) = (start, end);
         Memory = block.Memory[start..end];
         Next = null;

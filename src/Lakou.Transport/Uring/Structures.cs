@@ -93,6 +93,8 @@ internal struct RingParameters
     public const uint SingleMap = 1 << 0;        // IORING_FEAT_SINGLE_MMAP
     public const uint NoDrop = 1 << 1;           // IORING_FEAT_NODROP: completions beyond the ring are kept by the kernel
 
+    public const uint Bundles = 1 << 14;         // IORING_FEAT_RECVSEND_BUNDLE
+
     [FieldOffset(0)]
     public uint SubmissionEntries;
 

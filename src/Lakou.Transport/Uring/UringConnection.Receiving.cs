@@ -1,3 +1,5 @@
+using Lakou.Transport.Blocks;
+
 namespace Lakou.Transport.Uring;
 
 internal sealed partial class UringConnection
@@ -6,7 +8,7 @@ internal sealed partial class UringConnection
     private int _keepOpenOnPeerFin;
     private bool _isReceiving;      // a receive is under way
     private bool _isPausing;        // and is being cancelled
-    private bool _isSteady;         // the peer sends faster than the reader reads: one block at a time
+    private bool _isSteady;         // the peer sends faster than the reader reads: one pipe full at a time
     private bool _isReady;          // on the loop's list
     private int _resumePosted;
     private volatile bool _isPaused;
@@ -34,6 +36,7 @@ internal sealed partial class UringConnection
     {
         const byte selectBuffer = 1 << 5;  // IOSQE_BUFFER_SELECT
         const ushort multishot = 1 << 1;   // IORING_RECV_MULTISHOT
+        const ushort bundle = 1 << 4;      // IORING_RECVSEND_BUNDLE
         if (_isReceiving || _receiveEnded.IsSet || _closing)
         {
             return;
@@ -43,7 +46,8 @@ internal sealed partial class UringConnection
         _operations++;
         var receive = _loop.Prepare(Operation.Receive, OperationKind.Receive, _slot, _descriptor);
         receive->Flags = selectBuffer;
-        receive->Priority = _isSteady ? (ushort)0 : multishot;
+        receive->Priority = !_isSteady ? multishot : _loop.HasBundles ? bundle : (ushort)0;
+        receive->Length = _isSteady && _loop.HasBundles ? (uint)Options.InputPauseBytes : 0; // 0: what the buffer takes
         receive->BufferGroup = BufferRing.Group;
     }
 
@@ -57,16 +61,7 @@ internal sealed partial class UringConnection
 
         if ((completion.Flags & Completion.HasBuffer) != 0)
         {
-            var block = _loop.Take(completion);
-            _isSteady &= completion.Result == Blocks.Block.Bytes;
-            if (completion.Result > 0)
-            {
-                Append(block, completion.Result);
-            }
-            else
-            {
-                block.Dispose();
-            }
+            TakeBlocks(completion.BufferId, completion.Result);
         }
 
         switch (completion.Result)
@@ -90,7 +85,28 @@ internal sealed partial class UringConnection
         }
     }
 
-    private void Append(Blocks.Block block, int count)
+    private void TakeBlocks(int id, int bytes)
+    {
+        _isSteady &= bytes >= Block.Bytes;
+        do
+        {
+            var block = _loop.Take(id, out id);
+            var count = Math.Min(bytes, Block.Bytes);
+            if (count > 0)
+            {
+                Append(block, count);
+            }
+            else
+            {
+                block.Dispose();
+            }
+
+            bytes -= count;
+        }
+        while (bytes > 0);
+    }
+
+    private void Append(Block block, int count)
     {
         if (_firstReceived == 0)
         {

@@ -48,7 +48,7 @@ internal sealed class UringWriter(UringConnection connection) : PipeWriter, IVal
             _large = null;
             if (_last is null || _last.Room < Math.Max(sizeHint, 1))
             {
-                AddBlock();
+                Add(connection.RentBlock(), 0, 0);
             }
 
             return _last!.Block.Memory[_last.End..];
@@ -80,6 +80,19 @@ internal sealed class UringWriter(UringConnection connection) : PipeWriter, IVal
 
         _last!.Grow(bytes);
         _unflushed += bytes;
+    }
+
+    /// <summary>Writes bytes that a reader of the same transport has, without copying them: their block is sent from.</summary>
+    public void Share(Segment source, int offset, int count)
+    {
+        lock (_outputGate)
+        {
+            ThrowIfCompleted();
+            source.Block.Share();
+            var start = source.Start + offset;
+            Add(source.Block, start, start + count, isShared: true);
+            _unflushed += count;
+        }
     }
 
     public override ValueTask<FlushResult> FlushAsync(CancellationToken cancellationToken = default)
@@ -305,7 +318,7 @@ internal sealed class UringWriter(UringConnection connection) : PipeWriter, IVal
             {
                 if (_last is null || _last.Room == 0)
                 {
-                    AddBlock();
+                    Add(connection.RentBlock(), 0, 0);
                 }
 
                 var count = Math.Min(bytes.Length, _last!.Room);
@@ -317,11 +330,11 @@ internal sealed class UringWriter(UringConnection connection) : PipeWriter, IVal
         }
     }
 
-    private void AddBlock()
+    private void Add(Block block, int start, int end, bool isShared = false)
     {
         var segment = _spare ?? new Segment();
         _spare = null;
-        segment.Set(connection.RentBlock(), 0, 0);
+        segment.Set(block, start, end, isShared);
         if (_last is null)
         {
             _first = segment;

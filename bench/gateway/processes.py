@@ -1,13 +1,13 @@
 """Starts, watches and ends the processes under measurement; reads their cost from /proc."""
 import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
 import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 class Failure(Exception):
@@ -17,12 +17,14 @@ class Failure(Exception):
 class Process:
     """A child pinned to one core, in its own session so that Ctrl-C reaches only the bench, which then ends it."""
 
-    def __init__(self, name, command, core, folder, environment=None):
+    def __init__(self, name, command, core, folder, environment=None, keep_output=True):
+        """keep_output: standard output goes into the log too, beside standard error; else to /dev/null."""
         self.name = name
         self.log = pathlib.Path(folder, f"{name}.log")
         with self.log.open("ab") as log:
             self.child = subprocess.Popen(
-                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                command, cwd=folder, stdin=subprocess.DEVNULL, stdout=log if keep_output else subprocess.DEVNULL,
+                stderr=log, start_new_session=True,
                 env={**os.environ, **(environment or {})}, preexec_fn=lambda: os.sched_setaffinity(0, {core}))
 
     def wait_for(self, port, seconds):
@@ -70,9 +72,10 @@ class Process:
         total = 0
         for pid in self.family():
             try:
-                total += int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
-            except OSError:
-                pass
+                # Not statm: since Linux 6.2 its count may be off by some hundred KiB.
+                total += 1024 * int(re.search(r"^VmRSS:\s+(\d+) kB", pathlib.Path(f"/proc/{pid}/status").read_text(), re.M)[1])
+            except (OSError, TypeError):
+                pass    # it has ended, or is a zombie without memory
         return total
 
     def end(self):

@@ -1,33 +1,40 @@
-"""The four proxies: how each is started, and on which ports it listens."""
+"""The four proxies: how each is started, with which configuration, and on which ports it listens."""
 import dataclasses
 import pathlib
 import shutil
 import subprocess
 
+from build import LAKOU, LOAD, build
 from processes import Failure, Process
 
 HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parent.parent
-LAKOU = ROOT / "artifacts/bin/Lakou/release/lakou.dll"
+STREAM_MODULE = pathlib.Path("/usr/lib/nginx/modules/ngx_stream_module.so")     # as in nginx-tcp.conf
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)     # each is itself only, and can be a key
 class Proxy:
     name: str
     program: str        # looked up in PATH
-    command: tuple      # run in the scratch folder, which holds the configurations and certificates
-    plain: int          # HTTP/1.1
+    command: tuple      # run in the scratch folder, which holds the configurations and certificates; FILE is one of them
+    files: dict         # setting → configuration; a setting that is not named has that of "http"
+    plain: int          # HTTP/1.1, or the relay of TCP
     tls: int            # HTTP/1.1 over TLS 1.3
     h2c: int            # HTTP/2 by prior knowledge
     environment: dict
     start_within: int   # seconds
 
-    def start(self, core, scratch):
+    def file(self, setting):
+        return self.files.get(setting, self.files["http"])
+
+    def start(self, setting, ports, core, scratch):
+        """Returns when all these ports accept connections."""
+        command = [self.file(setting) if part == "FILE" else part for part in self.command]
         # Caddy keeps state in the user's folders unless told otherwise.
         own = {"XDG_CONFIG_HOME": str(scratch), "XDG_DATA_HOME": str(scratch), **self.environment}
-        process = Process(self.name, self.command, core, scratch, own)
+        # An access log goes to standard output and is thrown away by the kernel; what is said to standard error is kept.
+        process = Process(self.name, command, core, scratch, own, keep_output=False)
         try:
-            for port in (self.plain, self.tls, self.h2c):
+            for port in ports:
                 process.wait_for(port, self.start_within)
         except BaseException:
             process.end()
@@ -36,44 +43,47 @@ class Proxy:
 
 
 ALL = (
-    Proxy("nginx", "nginx", ("nginx", "-p", ".", "-c", "nginx.conf", "-e", "stderr"), 19110, 19111, 19112, {}, 10),
-    Proxy("haproxy", "haproxy", ("haproxy", "-db", "-f", "haproxy.cfg"), 19120, 19121, 19122, {}, 10),
-    Proxy("caddy", "caddy", ("caddy", "run", "--config", "Caddyfile", "--adapter", "caddyfile"),
-          19130, 19131, 19132, {"GOMAXPROCS": "1"}, 20),
-    Proxy("lakou", "dotnet", ("dotnet", str(LAKOU), "run", "lakou.yaml"),
+    Proxy("nginx", "nginx", ("nginx", "-p", ".", "-c", "FILE", "-e", "stderr"),
+          {"http": "nginx.conf", "tcp": "nginx-tcp.conf"}, 19110, 19111, 19112, {}, 10),
+    Proxy("haproxy", "haproxy", ("haproxy", "-db", "-f", "FILE"),
+          {"http": "haproxy.cfg", "tcp": "haproxy-tcp.cfg"}, 19120, 19121, 19122, {}, 10),
+    Proxy("caddy", "caddy", ("caddy", "run", "--config", "FILE", "--adapter", "caddyfile"),
+          {"http": "Caddyfile", "tcp": None}, 19130, 19131, 19132, {"GOMAXPROCS": "1"}, 20),
+    Proxy("lakou", "dotnet", ("dotnet", str(LAKOU), "run", "FILE"),
+          {"http": "lakou.yaml", "policies": "lakou-policies.yaml", "tcp": "lakou-tcp.yaml"},
           19140, 19141, 19140, {"DOTNET_PROCESSOR_COUNT": "1"}, 30),
 )
 
+LAKOU_ADMIN_PORT = 19149
 UPSTREAM = ("nginx", "-p", ".", "-c", "upstream.conf", "-e", "stderr")
 UPSTREAM_PORT = 19100
+ECHO_PORT = 19101
+ECHO = ("dotnet", str(LOAD), "echo", f"127.0.0.1:{ECHO_PORT}")
 
 
 def missing(proxy):
     """Why the proxy cannot take part, or None."""
     if not shutil.which(proxy.program):
         return f"{proxy.program} is not installed"
-    return _build_lakou() if proxy.name == "lakou" else None
+    return build(LAKOU) if proxy.name == "lakou" else None
 
 
-def _build_lakou():
-    """Builds when there is no binary or a source is newer than it."""
-    sources = [f for f in (ROOT / "src").rglob("*") if f.suffix in (".cs", ".csproj") and not {"bin", "obj"} & set(f.parts)]
-    if LAKOU.exists() and all(f.stat().st_mtime <= LAKOU.stat().st_mtime for f in sources):
-        return None
-    print("building src/Lakou …", flush=True)
-    try:
-        done = subprocess.run(("dotnet", "build", "-c", "Release", "src/Lakou"), cwd=ROOT, capture_output=True, text=True, timeout=600)
-    except subprocess.TimeoutExpired:
-        return "its build did not end within 600 s"
-    if done.returncode:
-        return "it does not build: " + " | ".join([line for line in done.stdout.splitlines() if "error" in line][:3])
-    return None if LAKOU.exists() else f"the build left no {LAKOU.relative_to(ROOT)}"
+def unfit(proxy, setting):
+    """Why the proxy cannot take part in this setting, or None."""
+    if not proxy.file(setting):
+        return f"it does not do {setting}"
+    if proxy.file(setting) == "nginx-tcp.conf" and not STREAM_MODULE.exists():
+        return "libnginx-mod-stream is not installed"
+    return None
 
 
-def prepare(scratch):
+def prepare(scratch, idle_connections):
     """Fills the scratch folder: configurations, a key pair, the 1 MiB body."""
-    for name in ("upstream.conf", "nginx.conf", "haproxy.cfg", "Caddyfile", "lakou.yaml"):
+    for name in {"upstream.conf"} | {name for proxy in ALL for name in proxy.files.values() if name}:
         shutil.copy(HERE / name, scratch)
+    # nginx closes idle connections when less than a sixteenth of its places is free.
+    conf = scratch / "nginx.conf"
+    conf.write_text(conf.read_text().replace("worker_connections 4096;", f"worker_connections {max(4096, idle_connections * 9 // 8)};"))
     (scratch / "www").mkdir()
     (scratch / "www/large").write_bytes(bytes(range(256)) * 4096)
     (scratch / "www/upload").write_bytes(b"")

@@ -1,0 +1,102 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+
+namespace Lakou.Load;
+
+/// <summary>What <see cref="HttpConnection.Receive"/> found.</summary>
+internal enum Progress
+{
+    /// <summary>The answer is not complete.</summary>
+    Waiting,
+
+    /// <summary>200, to the last byte.</summary>
+    Answered,
+
+    /// <summary>Another status, to the last byte.</summary>
+    Refused,
+
+    /// <summary>The connection is closed, or the answer is none of those that are understood here.</summary>
+    Broken,
+}
+
+/// <summary>A keep-alive HTTP/1.1 connection with one GET at a time. Nothing waits. Answers are small and have a Content-Length.</summary>
+internal sealed class HttpConnection : IDisposable
+{
+    // A head and 122 bytes of JSON fit many times.
+    private readonly byte[] _buffer = new byte[8192];
+    private readonly Socket _socket = new(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+    private readonly byte[] _request;
+    private int _filled;
+
+    public HttpConnection(IPEndPoint address, string path)
+    {
+        _request = Encoding.ASCII.GetBytes($"GET {path} HTTP/1.1\r\nHost: {address}\r\n\r\n");
+        _socket.Connect(address);
+        _socket.Blocking = false;
+    }
+
+    /// <summary>When the request in flight was due, from the start of the run.</summary>
+    public TimeSpan Due { get; private set; }
+
+    /// <summary>When the last answer was complete.</summary>
+    public TimeSpan FreeSince { get; set; }
+
+    public bool TrySend(TimeSpan due)
+    {
+        Due = due;
+        _filled = 0;
+        return _socket.Send(_request, SocketFlags.None, out var error) == _request.Length && error == SocketError.Success;
+    }
+
+    public Progress Receive()
+    {
+        var count = _socket.Receive(_buffer.AsSpan(_filled), SocketFlags.None, out var error);
+        if (error == SocketError.WouldBlock)
+        {
+            return Progress.Waiting;
+        }
+
+        if (error != SocketError.Success || count == 0)
+        {
+            return Progress.Broken;
+        }
+
+        _filled += count;
+        return Read(_buffer.AsSpan(0, _filled));
+    }
+
+    public void Dispose() => _socket.Dispose();
+
+    private static Progress Read(ReadOnlySpan<byte> received)
+    {
+        var head = received.IndexOf("\r\n\r\n"u8);
+        if (head < 0)
+        {
+            return Progress.Waiting;
+        }
+
+        var missing = head + 4 + ContentLength(received[..head]) - received.Length;
+        if (missing == 0)
+        {
+            return received.StartsWith("HTTP/1.1 200 "u8) ? Progress.Answered : Progress.Refused;
+        }
+
+        return missing > 0 ? Progress.Waiting : Progress.Broken;
+    }
+
+    // Without the field the answer is longer than its head and reads as broken.
+    private static int ContentLength(ReadOnlySpan<byte> head)
+    {
+        foreach (var range in head.Split("\r\n"u8))
+        {
+            var line = head[range];
+            if (line.Length > 15 && Ascii.EqualsIgnoreCase(line[..15], "Content-Length:"u8) && int.TryParse(line[15..], out var length))
+            {
+                return length;
+            }
+        }
+
+        return 0;
+    }
+}

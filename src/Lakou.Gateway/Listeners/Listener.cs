@@ -210,11 +210,11 @@ internal sealed class Listener : IAsyncDisposable
             while (true)
             {
                 var result = await input.ReadAsync(timeout.Token);
-                var verdict = Compare(result.Buffer, "PRI * HTTP/2.0\r\n"u8);
+                var verdict = Compare(result.Buffer, "PRI * HTTP/2.0\r\n"u8) ?? (result is { IsCompleted: true, Buffer.IsEmpty: false } ? false : null);
                 if (verdict is not null || result.IsCompleted)
                 {
                     input.AdvanceTo(result.Buffer.Start);
-                    return verdict ?? (result.Buffer.IsEmpty ? null : false);
+                    return verdict;
                 }
 
                 input.AdvanceTo(result.Buffer.Start, result.Buffer.End);

@@ -28,8 +28,9 @@ internal sealed class PipeStream(IDuplexPipe transport) : Stream
             var available = result.Buffer;
             var count = (int)Math.Min(available.Length, buffer.Length);
             available.Slice(0, count).CopyTo(buffer.Span);
+            var isHere = !available.IsEmpty; // once advanced past, the sequence may be another's
             transport.Input.AdvanceTo(available.GetPosition(count));
-            if (!available.IsEmpty || result.IsCompleted)
+            if (isHere || result.IsCompleted)
             {
                 return count; // a read of nothing waits for something
             }

@@ -162,8 +162,9 @@ internal sealed class UpstreamConnection : ISwept
         GiveBack();
         await using var timer = _sweeper.Time.CreateTimer(static input => ((PipeReader)input!).CancelPendingRead(), _input, span, Timeout.InfiniteTimeSpan);
         var result = await _input.ReadAsync();
+        var isHere = !result.Buffer.IsEmpty || result.IsCompleted;
         _input.AdvanceTo(result.Buffer.Start);
-        return !result.Buffer.IsEmpty || result.IsCompleted;
+        return isHere;
     }
 
     public void Consume(long count)
@@ -201,7 +202,18 @@ internal sealed class UpstreamConnection : ISwept
     /// Wakes a pooled connection. False when its clock ran out at this moment, or when anything is there to receive: the end of the
     /// stream, or bytes that answer no request of ours and never may.
     /// </summary>
-    public bool TryWake() => _receive.Clear() && !IsClosed && !TryReceive();
+    public bool TryWake()
+    {
+        _isResting = false; // from here on it is aborted, not ended, by whoever closes it
+        try
+        {
+            return _receive.Clear() && !IsClosed && !TryReceive();
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)
+        {
+            return false; // the endpoint has reset it, or the sweeper has just ended it
+        }
+    }
 
     /// <summary>The client is gone: the work upstream ends at once.</summary>
     public void AbandonByClient() => Close(Wait.Nothing, clientGone: true);

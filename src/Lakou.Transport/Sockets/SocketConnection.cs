@@ -193,9 +193,9 @@ internal sealed partial class SocketConnection : ConnectionContext
         {
             return read(_socket);
         }
-        catch (SocketException)
+        catch (Exception e) when (e is SocketException or ArgumentException)
         {
-            return null; // the peer has left between its handshake and our accept
+            return null; // the peer has left between its handshake and our accept, or bound itself to what is no path
         }
     }
 

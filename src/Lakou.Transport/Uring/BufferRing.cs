@@ -18,9 +18,7 @@ internal sealed unsafe class BufferRing : IDisposable
     private const uint RegisterBufferRing = 22; // IORING_REGISTER_PBUF_RING
 
     private readonly LoopBlocks _pool;
-    private readonly Block?[] _blocks = new Block?[Entries];
-    private readonly ushort[] _order = new ushort[Entries];  // the ids in the order of the ring
-    private readonly ushort[] _places = new ushort[Entries]; // where each id is in it
+    private readonly Block?[] _blocks = new Block?[Entries]; // by id, which is the place in the ring; null from the time that one was taken until its place is filled again
     private readonly ProvidedBuffer* _ring;
     private ushort _tail;
 
@@ -40,11 +38,6 @@ internal sealed unsafe class BufferRing : IDisposable
             throw new PlatformNotSupportedException("this kernel has no provided buffer rings");
         }
 
-        for (ushort id = 0; id < Entries; id++)
-        {
-            Provide(id);
-        }
-
         Publish();
     }
 
@@ -53,14 +46,30 @@ internal sealed unsafe class BufferRing : IDisposable
     /// <param name="next">The block that a receive of several goes on with.</param>
     public Block Take(int id, out int next)
     {
-        next = _order[(_places[id] + 1) & (Entries - 1)];
+        next = (id + 1) & (Entries - 1);
         var block = _blocks[id]!;
-        Provide((ushort)id);
+        _blocks[id] = null;
         return block;
     }
 
-    /// <summary>Lets the kernel see what <see cref="Take"/> replaced.</summary>
-    public void Publish() => Volatile.Write(ref _ring->Tail, _tail);
+    /// <summary>
+    /// Fills the places of what was taken, and lets the kernel see them. In the order of the ring: completions may come in another one, and
+    /// then the rest waits for the missing.
+    /// </summary>
+    public void Publish()
+    {
+        for (int id; _blocks[id = _tail & (Entries - 1)] is null; _tail++)
+        {
+            var block = _pool.Rent();
+            _blocks[id] = block;
+            ref var place = ref _ring[id];
+            place.Address = (ulong)block.Pointer;
+            place.Length = Block.Bytes;
+            place.Id = (ushort)id;
+        }
+
+        Volatile.Write(ref _ring->Tail, _tail);
+    }
 
     /// <summary>Once the ring is closed.</summary>
     public void Dispose()
@@ -68,19 +77,7 @@ internal sealed unsafe class BufferRing : IDisposable
         Native.Unmap((byte*)_ring, Entries * (uint)sizeof(ProvidedBuffer));
         foreach (var block in _blocks)
         {
-            block!.Dispose();
+            block?.Dispose();
         }
-    }
-
-    private void Provide(ushort id)
-    {
-        var block = _pool.Rent();
-        _blocks[id] = block;
-        var at = _tail++ & (Entries - 1);
-        (_order[at], _places[id]) = (id, (ushort)at);
-        ref var place = ref _ring[at];
-        place.Address = (ulong)block.Pointer;
-        place.Length = Block.Bytes;
-        place.Id = id;
     }
 }

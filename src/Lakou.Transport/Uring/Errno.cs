@@ -6,6 +6,7 @@ namespace Lakou.Transport.Uring;
 internal static class Errno
 {
     public const int NotPermitted = 1;
+    public const int NoEntry = 2;
     public const int Interrupted = 4;
     public const int BadDescriptor = 9;
     public const int Again = 11;
@@ -14,6 +15,7 @@ internal static class Errno
     public const int Invalid = 22;
     public const int FileTableFull = 23;
     public const int TooManyFiles = 24;
+    public const int BrokenPipe = 32;
     public const int NoSystemCall = 38;
     public const int ConnectionAborted = 103;
     public const int NoBuffers = 105;
@@ -24,14 +26,14 @@ internal static class Errno
     private static SocketError ToError(int errno) => errno switch
     {
         NotPermitted or 13 => SocketError.AccessDenied,             // EPERM, EACCES
-        2 or 99 => SocketError.AddressNotAvailable,                 // ENOENT (a Unix socket's file), EADDRNOTAVAIL
+        NoEntry or 99 => SocketError.AddressNotAvailable,           // a Unix socket's file, EADDRNOTAVAIL
         Interrupted => SocketError.Interrupted,
         BadDescriptor => SocketError.OperationAborted,
         Again => SocketError.WouldBlock,
         NoMemory or NoBuffers => SocketError.NoBufferSpaceAvailable,
         FileTableFull or TooManyFiles => SocketError.TooManyOpenSockets,
         Invalid => SocketError.InvalidArgument,
-        32 or 108 => SocketError.Shutdown,                          // EPIPE, ESHUTDOWN
+        BrokenPipe or 108 => SocketError.Shutdown,                  // ESHUTDOWN
         71 => SocketError.ProtocolOption,                           // EPROTO
         97 => SocketError.AddressFamilyNotSupported,                // EAFNOSUPPORT
         98 => SocketError.AddressAlreadyInUse,                      // EADDRINUSE

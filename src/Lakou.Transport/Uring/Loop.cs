@@ -3,7 +3,6 @@ using System.Diagnostics;
 using System.IO.Pipelines;
 using System.Runtime.InteropServices;
 using Lakou.Transport.Blocks;
-using Microsoft.Extensions.Logging;
 
 namespace Lakou.Transport.Uring;
 
@@ -33,8 +32,8 @@ internal sealed unsafe class Loop : PipeScheduler, IOperations
     private readonly ConcurrentQueue<(Action<object?> Action, object? State)> _posted = new();
     private readonly List<UringConnection> _ready = [];
     private readonly List<UringConnection> _sends = [];
+    private readonly List<UringConnection> _starved = [];
     private readonly Stack<int> _freeSlots = new();
-    private readonly ILogger _log;
     private readonly int _wakeDescriptor;
     private readonly ulong* _wakeBuffer;
     private readonly MessageHeader* _headers;
@@ -52,17 +51,32 @@ internal sealed unsafe class Loop : PipeScheduler, IOperations
     private long _progress;
     private object? _running;
 
-    public Loop(int number, BlockPool pool, TransportOptions options, ILogger log)
+    /// <exception cref="PlatformNotSupportedException">No descriptor is left.</exception>
+    public Loop(int number, BlockPool pool, TransportOptions options)
     {
         Number = number;
         Blocks = new LoopBlocks(pool);
         Options = options;
-        _log = log;
         _wakeDescriptor = Native.EventDescriptor();
+        if (_wakeDescriptor < 0)
+        {
+            throw new PlatformNotSupportedException("no descriptor is left for an event loop (ulimit -n)");
+        }
+
         _wakeBuffer = (ulong*)NativeMemory.Alloc(sizeof(ulong));
         _headers = (MessageHeader*)NativeMemory.AllocZeroed(MessagesMax, (nuint)sizeof(MessageHeader));
         _vectors = (Vector*)NativeMemory.Alloc(MessagesMax * VectorsMax, (nuint)sizeof(Vector));
         _thread = new Thread(Run) { IsBackground = true, Name = $"lakou-loop-{number}" };
+    }
+
+#pragma warning disable MA0055 // Not when the loop ends: another thread may be about to wake it, and the kernel may still read into the buffer.
+    ~Loop()
+#pragma warning restore MA0055
+    {
+        _ = Native.Close(_wakeDescriptor);
+        NativeMemory.Free(_wakeBuffer);
+        NativeMemory.Free(_headers);
+        NativeMemory.Free(_vectors);
     }
 
     /// <summary>Pieces that one send takes: 1 MiB of blocks, which is more than a socket takes at once.</summary>
@@ -127,6 +141,9 @@ internal sealed unsafe class Loop : PipeScheduler, IOperations
         }
     }
 
+    /// <summary>The loop has ended; what is posted now is never done.</summary>
+    public Task Ended => _ended.Task;
+
     /// <summary>Ends the loop once nothing has an operation under way any more.</summary>
     public Task StopAsync()
     {
@@ -157,6 +174,11 @@ internal sealed unsafe class Loop : PipeScheduler, IOperations
         }
 
         _slots[slot].Owner = owner;
+        if (_stopping)
+        {
+            Post(static late => ((IOperations)late!).Stop(), owner);
+        }
+
         return slot;
     }
 
@@ -189,6 +211,9 @@ internal sealed unsafe class Loop : PipeScheduler, IOperations
 
     /// <summary>On the loop: its continuations run once all completions are taken.</summary>
     public void Ready(UringConnection connection) => _ready.Add(connection);
+
+    /// <summary>On the loop: there was no buffer for it; it receives again when there are.</summary>
+    public void ReceiveLater(UringConnection connection) => _starved.Add(connection);
 
     /// <summary>On the loop: it sends at the end of the turn.</summary>
     public void SendLater(UringConnection connection) => _sends.Add(connection);
@@ -260,7 +285,7 @@ internal sealed unsafe class Loop : PipeScheduler, IOperations
         catch (PlatformNotSupportedException e)
         {
             _started.SetException(e);
-            Free();
+            Blocks.Leave();
             return;
         }
 
@@ -275,7 +300,8 @@ internal sealed unsafe class Loop : PipeScheduler, IOperations
 
         _ring.Dispose();
         _buffers.Dispose();
-        Free();
+        Blocks.Leave();
+        t_current = null;
         _ended.SetResult();
     }
 
@@ -312,6 +338,12 @@ internal sealed unsafe class Loop : PipeScheduler, IOperations
 
         // 4. The kernel.
         _buffers.Publish();
+        foreach (var connection in _starved)
+        {
+            connection.Receive();
+        }
+
+        _starved.Clear();
         var sleeps = _ready.Count == 0 && _posted.IsEmpty && !IsDone;
         if (sleeps)
         {
@@ -354,15 +386,5 @@ internal sealed unsafe class Loop : PipeScheduler, IOperations
         var read = Prepare(Operation.Read, OperationKind.Wake, 0, _wakeDescriptor);
         read->Address = (ulong)_wakeBuffer;
         read->Length = sizeof(ulong);
-    }
-
-    private void Free()
-    {
-        Blocks.Leave();
-        _ = Native.Close(_wakeDescriptor);
-        NativeMemory.Free(_wakeBuffer);
-        NativeMemory.Free(_headers);
-        NativeMemory.Free(_vectors);
-        t_current = null;
     }
 }

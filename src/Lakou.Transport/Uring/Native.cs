@@ -33,6 +33,13 @@ internal static unsafe class Native
 
     public static int Close(int descriptor) => Result(close(descriptor));
 
+    /// <summary>Another descriptor of the same file.</summary>
+    public static int Duplicate(int descriptor)
+    {
+        const int duplicateCloseOnExec = 1030; // F_DUPFD_CLOEXEC
+        return Result(fcntl(descriptor, duplicateCloseOnExec, 0));
+    }
+
     public static int EventDescriptor()
     {
         const int closeOnExec = 0x80000; // EFD_CLOEXEC
@@ -74,7 +81,7 @@ internal static unsafe class Native
     {
         var length = SocketAddresses.MaxBytes;
         var result = Result(peer ? getpeername(descriptor, address, &length) : getsockname(descriptor, address, &length));
-        return result < 0 ? result : length;
+        return result < 0 ? result : Math.Min(length, SocketAddresses.MaxBytes); // a path without an end is longer than it tells
     }
 
     private static byte* Map(nuint length, int flags, int descriptor, long offset)
@@ -100,6 +107,10 @@ internal static unsafe class Native
     [DllImport("libc", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int close(int descriptor);
+
+    [DllImport("libc", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int fcntl(int descriptor, int command, int argument);
 
     [DllImport("libc", SetLastError = true)]
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]

@@ -90,6 +90,11 @@ internal sealed unsafe class Ring : IDisposable
         var update = new ResourceUpdate { Offset = uint.MaxValue, Data = (ulong)_descriptor };
         var registered = Native.Register(_descriptor, RegisterRings, &update, 1) == 1;
         (_enterDescriptor, _enterFlags) = registered ? ((int)update.Offset, GetEvents | RegisteredRing) : (_descriptor, GetEvents);
+        if (Native.Enter(_enterDescriptor, 0, 0, _enterFlags) < 0)
+        {
+            Dispose();
+            throw new PlatformNotSupportedException("io_uring_enter is not permitted here");
+        }
     }
 
     public int Descriptor => _descriptor;

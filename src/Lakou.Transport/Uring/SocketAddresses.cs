@@ -22,21 +22,17 @@ internal static class SocketAddresses
     public const int IPv4 = 2;
     public const int IPv6 = 10;
 
-    public static int FamilyOf(EndPoint endPoint) => endPoint.AddressFamily switch
+    /// <exception cref="NotSupportedException">It is neither an IP address with port nor a Unix socket.</exception>
+    public static byte[] Write(EndPoint endPoint)
     {
-        AddressFamily.InterNetwork => IPv4,
-        AddressFamily.InterNetworkV6 => IPv6,
-        AddressFamily.Unix => Unix,
-        _ => throw new NotSupportedException($"{endPoint} ({endPoint.GetType().Name}) is neither an IP address with port nor a Unix socket."),
-    };
+        if (endPoint is not (IPEndPoint or UnixDomainSocketEndPoint))
+        {
+            throw new NotSupportedException($"{endPoint} ({endPoint.GetType().Name}) is neither an IP address with port nor a Unix socket.");
+        }
 
-    /// <returns>Bytes written.</returns>
-    public static int Write(EndPoint endPoint, Span<byte> target)
-    {
         // The runtime's form is the kernel's already.
         var address = endPoint.Serialize();
-        address.Buffer.Span[..address.Size].CopyTo(target);
-        return address.Size;
+        return address.Buffer[..address.Size].ToArray();
     }
 
     public static EndPoint? Read(ReadOnlySpan<byte> address)
@@ -56,9 +52,22 @@ internal static class SocketAddresses
                 var path = address[2..];
                 var end = path.IndexOf((byte)0);
                 path = end < 0 ? path : path[..end];
-                return path.IsEmpty ? null : new UnixDomainSocketEndPoint(Encoding.UTF8.GetString(path));
+                return path.IsEmpty ? null : UnixPath(Encoding.UTF8.GetString(path));
             default:
                 return null;
+        }
+    }
+
+    // The peer chose it: it need not be a text that the runtime takes.
+    private static UnixDomainSocketEndPoint? UnixPath(string path)
+    {
+        try
+        {
+            return new UnixDomainSocketEndPoint(path);
+        }
+        catch (ArgumentException)
+        {
+            return null;
         }
     }
 }

@@ -8,7 +8,8 @@ namespace Lakou.Transport.Uring;
 internal sealed partial class UringConnection
 {
     private TaskCompletionSource? _connected;
-    private EndPoint? _target;
+    private byte[] _target = [];
+    private bool _isTcp;
     private unsafe byte* _address; // the kernel's until the connect has ended
 
     /// <summary>Opens the connection. After a failure it is closed already.</summary>
@@ -16,7 +17,9 @@ internal sealed partial class UringConnection
     /// <exception cref="OperationCanceledException">The token.</exception>
     public async ValueTask ConnectAsync(EndPoint target, CancellationToken cancellationToken)
     {
-        _target = target;
+        // What is wrong with the address is told here, not on the loop.
+        _target = SocketAddresses.Write(target);
+        _isTcp = target is IPEndPoint;
         _connected = new(RunsInline ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
         var connected = _connected.Task;
         _loop.Schedule(static state => ((UringConnection)state!).Connect(), this);
@@ -24,6 +27,7 @@ internal sealed partial class UringConnection
             static state => ((UringConnection)state!).Abort(new ConnectionAbortedException("The connect was cancelled.")), this);
         try
         {
+            ObjectDisposedException.ThrowIf(await Task.WhenAny(connected, _loop.Ended) != connected, _transport);
             await connected;
         }
         catch (SocketException) when (cancellationToken.IsCancellationRequested)
@@ -40,7 +44,7 @@ internal sealed partial class UringConnection
             return;
         }
 
-        var descriptor = Native.CreateSocket(SocketAddresses.FamilyOf(_target!));
+        var descriptor = Native.CreateSocket(BitConverter.ToUInt16(_target));
         if (descriptor < 0)
         {
             OnConnected(descriptor);
@@ -48,7 +52,7 @@ internal sealed partial class UringConnection
             return;
         }
 
-        if (_target is IPEndPoint)
+        if (_isTcp)
         {
             const int tcp = 6;          // IPPROTO_TCP
             const int noDelay = 1;      // TCP_NODELAY
@@ -66,11 +70,11 @@ internal sealed partial class UringConnection
         _descriptor = descriptor;
         _slot = _loop.Register(this);
         _address = (byte*)NativeMemory.Alloc(SocketAddresses.MaxBytes);
-        var length = SocketAddresses.Write(_target!, new Span<byte>(_address, SocketAddresses.MaxBytes));
+        _target.CopyTo(new Span<byte>(_address, SocketAddresses.MaxBytes));
         _operations++;
         var connect = _loop.Prepare(Operation.Connect, OperationKind.Connect, _slot, descriptor);
         connect->Address = (ulong)_address;
-        connect->Offset = (ulong)length;
+        connect->Offset = (ulong)_target.Length;
     }
 
     private unsafe void OnConnected(int result)

@@ -37,7 +37,10 @@ internal sealed partial class UringConnection :
     public MemoryPool<byte> MemoryPool => _transport.Pool;
 
     /// <summary>For options only: it must neither send nor receive. The connection closes it.</summary>
-    public Socket Socket => _socket ??= new Socket(new SafeSocketHandle(_descriptor, ownsHandle: false));
+    /// <exception cref="ObjectDisposedException">The connection has closed.</exception>
+    public Socket Socket => _socket ??= _descriptor is >= 0 and var descriptor
+        ? new Socket(new SafeSocketHandle(descriptor, ownsHandle: false))
+        : throw new ObjectDisposedException(nameof(ConnectionContext));
 
     public int Loop => _loop.Number;
 

@@ -32,22 +32,24 @@ internal sealed partial class UringConnection
         _reader.Wake();
     }
 
-    private unsafe void Receive()
+    /// <summary>On the loop, unless it does already.</summary>
+    public unsafe void Receive()
     {
         const byte selectBuffer = 1 << 5;  // IOSQE_BUFFER_SELECT
         const ushort multishot = 1 << 1;   // IORING_RECV_MULTISHOT
         const ushort bundle = 1 << 4;      // IORING_RECVSEND_BUNDLE
-        if (_isReceiving || _receiveEnded.IsSet || _closing)
+        if (_isReceiving || _isPaused || _receiveEnded.IsSet || _closing)
         {
             return;
         }
 
+        var bundles = _isSteady && _loop.HasBundles && Options.InputPauseBytes >= Block.Bytes; // for less the kernel shortens a buffer
         _isReceiving = true;
         _operations++;
         var receive = _loop.Prepare(Operation.Receive, OperationKind.Receive, _slot, _descriptor);
         receive->Flags = selectBuffer;
-        receive->Priority = !_isSteady ? multishot : _loop.HasBundles ? bundle : (ushort)0;
-        receive->Length = _isSteady && _loop.HasBundles ? (uint)Options.InputPauseBytes : 0; // 0: what the buffer takes
+        receive->Priority = !_isSteady ? multishot : bundles ? bundle : (ushort)0;
+        receive->Length = bundles ? (uint)Options.InputPauseBytes : 0; // 0: what the buffer takes
         receive->BufferGroup = BufferRing.Group;
     }
 
@@ -67,10 +69,13 @@ internal sealed partial class UringConnection
         switch (completion.Result)
         {
             case > 0:
-            case -Errno.NoBuffers or -Errno.Again or -Errno.Interrupted or -Errno.Canceled:
+            case -Errno.Again or -Errno.Interrupted or -Errno.Canceled:
                 break; // it goes on below
+            case -Errno.NoBuffers:
+                _loop.ReceiveLater(this);
+                return;
             case 0:
-                EndReceiving(null);
+                EndReceiving(_sendError); // an error is told once: to the send, if one waited
                 return;
             default:
                 var error = Describe(-completion.Result);
@@ -79,7 +84,7 @@ internal sealed partial class UringConnection
                 return;
         }
 
-        if (!goesOn && !_isPaused)
+        if (!goesOn)
         {
             Receive();
         }
@@ -135,7 +140,7 @@ internal sealed partial class UringConnection
 
         _isPaused = true;
         _isSteady = true;
-        Volatile.Write(ref _resumePosted, 0);
+        Interlocked.Exchange(ref _resumePosted, 0); // in this order before the look at the length below
         if (_isReceiving && !_isPausing)
         {
             _isPausing = true;

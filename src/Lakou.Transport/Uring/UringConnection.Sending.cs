@@ -4,7 +4,8 @@ namespace Lakou.Transport.Uring;
 
 internal sealed partial class UringConnection
 {
-    private bool _sendsLater; // on the loop's list
+    private bool _sendsLater;       // on the loop's list
+    private Exception? _sendError;  // why the peer takes no more
 
     public Block RentBlock() => _loop.IsCurrent ? _loop.Blocks.Rent() : _transport.Pool.Rent();
 
@@ -66,7 +67,8 @@ internal sealed partial class UringConnection
             return;
         }
 
-        // The peer takes no more. What it sent before may still be read; the receive ends by itself.
+        // The peer takes no more. What it sent before may still be read; the receive ends by itself. EPIPE comes after a plain end of the peer's.
+        _sendError = -result == Errno.BrokenPipe ? null : Describe(-result);
         EndSending();
     }
 

@@ -106,6 +106,9 @@ internal sealed partial class UringConnection : ConnectionContext, IOperations
             case OperationKind.Connect:
                 OnConnected(completion.Result);
                 break;
+            case OperationKind.Cancel when _closing && _operations > 0 && completion.Result == -Errno.NoEntry:
+                CancelAll(); // what it was for was between two waits, and waits again
+                break;
         }
 
         if (_closing && _operations == 0)
@@ -192,7 +195,7 @@ internal sealed partial class UringConnection : ConnectionContext, IOperations
     }
 
     /// <summary>On the loop: ends what is under way, then the descriptor.</summary>
-    private unsafe void Close()
+    private void Close()
     {
         if (_closing)
         {
@@ -207,6 +210,11 @@ internal sealed partial class UringConnection : ConnectionContext, IOperations
             return;
         }
 
+        CancelAll();
+    }
+
+    private unsafe void CancelAll()
+    {
         const uint all = 1 << 0;          // IORING_ASYNC_CANCEL_ALL
         const uint byDescriptor = 1 << 1; // IORING_ASYNC_CANCEL_FD
         _operations++;

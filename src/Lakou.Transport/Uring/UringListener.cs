@@ -26,6 +26,7 @@ internal sealed class UringListener : IConnectionListener, IOperations
     private int _operations;
     private int _starting;   // connections on their way to their loops
     private bool _isAccepting;
+    private bool _hasPlace;  // the accept under way has a place for its connection
     private bool _isUnbound;
     private bool _isPaused;
     private TimeSpan _pause; // zero when accepting works
@@ -38,7 +39,7 @@ internal sealed class UringListener : IConnectionListener, IOperations
         _socket = socket;
         _isShared = isShared;
         EndPoint = socket.LocalEndPoint;
-        _descriptor = (int)socket.Socket.Handle;
+        _descriptor = Native.Duplicate((int)socket.Socket.Handle); // ours: nothing else may close it while an accept is under way
         loop.Schedule(static state => ((UringListener)state!).Begin(), this);
     }
 
@@ -103,7 +104,7 @@ internal sealed class UringListener : IConnectionListener, IOperations
 
         _isUnbound = true;
         _pauseTimer?.Dispose();
-        _transport.NoLongerWaits(this);
+        _transport.Forget(this);
         CancelAccept();
         EndIfDone();
     }
@@ -132,16 +133,16 @@ internal sealed class UringListener : IConnectionListener, IOperations
             return;
         }
 
-        // Many at a time while there are more places than the kernel can have in its queue; then one by one, so that none is accepted in excess.
-        var places = _transport.PlacesLeft;
-        if (places <= 0)
+        // Many at a time while there are many places, then one by one, so that none is accepted in excess.
+        var many = _transport.HasManyPlaces;
+        if (!many && !_transport.TryTakePlace(this))
         {
-            _transport.WaitForPlace(this);
             return;
         }
 
+        _hasPlace = !many;
         _isAccepting = true;
-        Prepare(places > _transport.Options.Backlog ? multishot : (ushort)0);
+        Prepare(many ? multishot : (ushort)0);
     }
 
     private unsafe void Prepare(ushort how)
@@ -155,28 +156,29 @@ internal sealed class UringListener : IConnectionListener, IOperations
 
     private void OnAccepted(int result)
     {
+        var hadPlace = _hasPlace;
+        _hasPlace = false;
         if (result >= 0)
         {
             Recovered();
-            _transport.TakePlace();
+            if (!hadPlace)
+            {
+                _transport.TakePlace();
+            }
+
             Give(result);
-            if (_isAccepting && _transport.PlacesLeft <= _transport.Options.Backlog)
+            if (_isAccepting && !_transport.HasManyPlaces)
             {
                 CancelAccept();
             }
         }
-        else if (-result is Errno.TooManyFiles or Errno.FileTableFull or Errno.NoMemory or Errno.NoBuffers && !_isUnbound)
+        else
         {
-            Pause(Errno.ToException(-result));
-        }
-        else if (-result is Errno.Invalid or Errno.BadDescriptor)
-        {
-            _isUnbound = true; // the ListenSocket was closed
-        }
-        else if (-result != Errno.Canceled)
-        {
-            // accept(2): errors already pending on the new socket come out of accept and must be treated like EAGAIN.
-            _transport.Log.LogDebug("A connection to {EndPoint} ended before it was accepted (error {Error})", EndPoint, -result);
+            OnNotAccepted(-result);
+            if (hadPlace)
+            {
+                _transport.ReleasePlace();
+            }
         }
 
         if (_isUnbound && !_isAccepting)
@@ -193,6 +195,23 @@ internal sealed class UringListener : IConnectionListener, IOperations
         }
 
         Accept();
+    }
+
+    private void OnNotAccepted(int errno)
+    {
+        switch (errno)
+        {
+            case Errno.TooManyFiles or Errno.FileTableFull or Errno.NoMemory or Errno.NoBuffers when !_isUnbound:
+                Pause(Errno.ToException(errno));
+                break;
+            case Errno.Invalid or Errno.BadDescriptor:
+                _isUnbound = true; // the ListenSocket was closed
+                break;
+            case not (Errno.Canceled or Errno.Again):
+                // accept(2): errors already pending on the new socket come out of accept and must be treated like EAGAIN.
+                _transport.Log.LogDebug("A connection to {EndPoint} ended before it was accepted (error {Error})", EndPoint, errno);
+                break;
+        }
     }
 
     private void Give(int descriptor)
@@ -240,6 +259,7 @@ internal sealed class UringListener : IConnectionListener, IOperations
         {
             _loop.Unregister(_slot);
             _slot = 0;
+            _ = Native.Close(_descriptor);
             _accepted.Writer.TryComplete();
             _ended.TrySetResult();
         }

@@ -11,12 +11,13 @@ internal sealed class UringTransport : LakouTransport
 {
     private readonly Loop[] _loops;
     private readonly Lock _placesGate = new();
+    private readonly List<UringListener> _listeners = [];
     private readonly List<UringListener> _waiting = [];
     private readonly StallWatch _watch;
     private int _places;
     private int _nextLoop;
     private int _nextListener;
-    private int _disposed;
+    private bool _disposed;
 
     /// <exception cref="PlatformNotSupportedException">The kernel does not have it; the message says why.</exception>
     public UringTransport(TransportOptions options, ILogger log)
@@ -28,8 +29,22 @@ internal sealed class UringTransport : LakouTransport
         _loops = new Loop[count];
         for (var i = 0; i < count; i++)
         {
-            _loops[i] = new Loop(i, Pool, options, log);
-            _loops[i].Start();
+            var loop = new Loop(i, Pool, options);
+            try
+            {
+                loop.Start();
+            }
+            catch (PlatformNotSupportedException)
+            {
+                foreach (var started in _loops[..i])
+                {
+                    _ = started.StopAsync();
+                }
+
+                throw;
+            }
+
+            _loops[i] = loop;
         }
 
         _watch = new StallWatch(_loops, log);
@@ -39,7 +54,7 @@ internal sealed class UringTransport : LakouTransport
 
     public override int Loops => _loops.Length;
 
-    public override int CurrentLoop => Loop.Current is { } loop && loop.Options == Options ? loop.Number : -1;
+    public override int CurrentLoop => Loop.Current is { } loop && ReferenceEquals(loop.Options, Options) ? loop.Number : -1;
 
     public override long Stalls => _watch.Stalls;
 
@@ -51,8 +66,11 @@ internal sealed class UringTransport : LakouTransport
 
     internal override int OutstandingBlocks => Pool.Outstanding - _loops.Sum(loop => loop.IdleBlocks);
 
-    /// <summary>Connections that may still be accepted.</summary>
-    public int PlacesLeft => Volatile.Read(ref _places);
+    /// <summary>
+    /// So many places are left that every listener may accept all that its kernel has in its queue, twice: between the last place of
+    /// the one and the end of its accepts come the others'.
+    /// </summary>
+    public bool HasManyPlaces => Volatile.Read(ref _places) > 2L * Options.Backlog * Math.Max(1, _listeners.Count);
 
     public override ValueTask<IConnectionListener> BindAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
@@ -61,12 +79,19 @@ internal sealed class UringTransport : LakouTransport
             ? (shared.ListenSocket, true)
             : (ListenSocket.Bind(endpoint, Options), false);
         var loop = _loops[(uint)Interlocked.Increment(ref _nextListener) % (uint)_loops.Length];
-        return new(new UringListener(this, loop, socket, isShared));
+        lock (_placesGate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            var listener = new UringListener(this, loop, socket, isShared);
+            _listeners.Add(listener);
+            return new(listener);
+        }
     }
 
     public override async ValueTask<ConnectionContext> ConnectAsync(EndPoint endpoint, CancellationToken cancellationToken = default)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed), this);
         var loop = CurrentLoop is >= 0 and var current ? _loops[current] : NextLoop();
         if (endpoint is not DnsEndPoint name)
         {
@@ -93,49 +118,66 @@ internal sealed class UringTransport : LakouTransport
 
     public void TakePlace() => Interlocked.Decrement(ref _places);
 
-    public void ReleasePlace()
+    /// <summary>False when there is none; the listener tries again when a connection has closed.</summary>
+    public bool TryTakePlace(UringListener listener)
     {
-        Interlocked.Increment(ref _places);
         lock (_placesGate)
         {
-            foreach (var listener in _waiting)
+            if (Interlocked.Decrement(ref _places) >= 0)
             {
-                listener.TryAgain();
+                return true;
             }
 
-            _waiting.Clear();
+            Interlocked.Increment(ref _places);
+            _waiting.Add(listener);
+            return false;
         }
     }
 
-    /// <summary>The listener tries again when a connection has closed.</summary>
-    public void WaitForPlace(UringListener listener)
+    public void ReleasePlace()
     {
+        UringListener[] waiting;
         lock (_placesGate)
         {
-            _waiting.Add(listener);
+            Interlocked.Increment(ref _places);
+            waiting = _waiting.Count == 0 ? [] : [.. _waiting];
+            _waiting.Clear();
         }
 
-        if (PlacesLeft > 0)
-        {
-            listener.TryAgain(); // one closed meanwhile
-        }
+        Array.ForEach(waiting, static listener => listener.TryAgain());
     }
 
-    public void NoLongerWaits(UringListener listener)
+    public void Forget(UringListener listener)
     {
         lock (_placesGate)
         {
             _waiting.Remove(listener);
+            _listeners.Remove(listener);
         }
     }
 
     public override async ValueTask DisposeAsync()
     {
-        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        UringListener[] listeners;
+        lock (_placesGate)
         {
-            _watch.Dispose();
-            await Task.WhenAll(_loops.Select(loop => loop.StopAsync()));
+            if (_disposed)
+            {
+                return;
+            }
+
+            _disposed = true;
+            listeners = [.. _listeners];
         }
+
+        // Listeners first: they hand connections to other loops.
+        foreach (var listener in listeners)
+        {
+            await listener.DisposeAsync();
+        }
+
+        _watch.Dispose();
+        await Task.WhenAll(_loops.Select(loop => loop.StopAsync()));
     }
 
     private async ValueTask<ConnectionContext> ConnectAsync(Loop loop, EndPoint endPoint, CancellationToken cancellationToken)

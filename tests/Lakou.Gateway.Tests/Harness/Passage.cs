@@ -21,11 +21,11 @@ internal sealed class Passage : IAsyncDisposable
     /// <summary>The gateway's clock.</summary>
     public ManualTime Time { get; }
 
-    public static async Task<Passage> OpenAsync(string upstream = "", string route = "", string listener = "", RawUpstream? endpoint = null)
+    public static async Task<Passage> OpenAsync(string upstream = "", string route = "", string listener = "", RawUpstream? endpoint = null, int loops = 2)
     {
         endpoint ??= new RawUpstream();
         var time = new ManualTime();
-        return new(endpoint, await TestGateway.ForwardAsync(endpoint.Url, upstream, route, listener, time), time);
+        return new(endpoint, await TestGateway.ForwardAsync(endpoint.Url, upstream, route, listener, time, loops), time);
     }
 
     public async Task<RawPeer> ClientAsync() => Kept(await RawPeer.ConnectAsync(Gateway.Address));

@@ -21,10 +21,10 @@ internal sealed class TestGateway : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly LakouTransport _transport;
 
-    private TestGateway(TimeProvider? time, ILoggerFactory? loggers)
+    private TestGateway(TimeProvider? time, ILoggerFactory? loggers, int loops)
     {
         _time = time ?? TimeProvider.System;
-        _transport = LakouTransport.Start(new TransportOptions { Time = _time, ApplicationScheduler = PipeScheduler.Inline }, loggers);
+        _transport = LakouTransport.Start(new TransportOptions { Time = _time, Loops = loops, ApplicationScheduler = PipeScheduler.Inline }, loggers);
         Registry = new MetricRegistry();
         var metrics = new GatewayMetrics(Registry, "test");
         _accessLog = new AccessLog(AccessLogFormat.Json, _log, TimeProvider.System, metrics.AccessLogDropped, NullLogger.Instance);
@@ -42,20 +42,21 @@ internal sealed class TestGateway : IAsyncDisposable
     /// <param name="yaml">Keys below the root; a listener <c>web</c> on a free port is added when there is none.</param>
     /// <param name="time">Manual in tests of timeouts.</param>
     /// <param name="loggers">Where operational messages go.</param>
-    public static async Task<TestGateway> StartAsync(string yaml, TimeProvider? time = null, ILoggerFactory? loggers = null)
+    /// <param name="loops">Two, so that connections of a request may live on different ones.</param>
+    public static async Task<TestGateway> StartAsync(string yaml, TimeProvider? time = null, ILoggerFactory? loggers = null, int loops = 2)
     {
-        var gateway = new TestGateway(time, loggers);
+        var gateway = new TestGateway(time, loggers, loops);
         await gateway.ApplyAsync(yaml);
         return gateway;
     }
 
     /// <summary>All to one endpoint.</summary>
-    public static Task<TestGateway> ForwardAsync(string endpoint, string upstream = "", string route = "", string listener = "", TimeProvider? time = null)
+    public static Task<TestGateway> ForwardAsync(string endpoint, string upstream = "", string route = "", string listener = "", TimeProvider? time = null, int loops = 2)
         => StartAsync($$"""
             listeners: { web: { address: "127.0.0.1:0"{{Also(listener)}} } }
             upstreams: { app: { endpoints: [ "{{endpoint}}" ]{{Also(upstream)}} } }
             routes: { all: { match: { path: "/**" }, to: app{{Also(route)}} } }
-            """, time);
+            """, time, loops: loops);
 
     public IPEndPoint AddressOf(string listener) => (IPEndPoint)State.EndPointOf(listener);
 

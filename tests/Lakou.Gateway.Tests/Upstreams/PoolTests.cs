@@ -102,7 +102,7 @@ public sealed class PoolTests
     [Fact]
     public async Task The_connection_used_last_is_used_first()
     {
-        await using var passage = await Passage.OpenAsync();
+        await using var passage = await Passage.OpenAsync(loops: 1); // each has a pool
         var (client1, endpoint1, _) = await passage.SendAsync("GET /1 HTTP/1.1\r\nHost: a\r\n\r\n");
         var (client2, endpoint2, _) = await passage.SendAsync("GET /2 HTTP/1.1\r\nHost: a\r\n\r\n");
         await AnswerAsync(client2, endpoint2);

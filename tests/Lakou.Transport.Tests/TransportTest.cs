@@ -175,7 +175,7 @@ public abstract class TransportTest : IAsyncLifetime
 
     private protected static Socket SocketOf(ConnectionContext connection) => connection.Features.GetRequiredFeature<IConnectionSocketFeature>().Socket;
 
-    private protected sealed record Pair(LakouTransport Transport, ConnectionContext Connection, Peer Peer) : IAsyncDisposable
+    internal sealed record Pair(LakouTransport Transport, ConnectionContext Connection, Peer Peer) : IAsyncDisposable
     {
         public PipeReader Input => Connection.Transport.Input;
 

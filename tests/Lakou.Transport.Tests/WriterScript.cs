@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using Lakou.Transport.Blocks;
 
 namespace Lakou.Transport.Tests;
 
@@ -43,7 +44,7 @@ internal sealed class WriterScript(TransportTest.Pair pair, int seed, Cancellati
                 {
                     0 => 0,
                     1 => _random.Next(1, 100),
-                    2 => _random.Next(1, PinnedBlockPool.BlockSize + 1),
+                    2 => _random.Next(1, Block.Bytes + 1),
                     _ => _random.Next(1, 100_000),
                 });
                 break;

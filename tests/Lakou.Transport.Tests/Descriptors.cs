@@ -7,8 +7,13 @@ namespace Lakou.Transport.Tests;
 /// <summary>What /proc tells of this process.</summary>
 internal static class Descriptors
 {
-    /// <summary>Open descriptors, and the one that looks.</summary>
-    public static int Count() => Directory.GetFileSystemEntries("/proc/self/fd").Length;
+    /// <summary>Every open socket, pipe and ring, as its number and what it is. Files do not count: the runtime opens assemblies when it needs them.</summary>
+    public static HashSet<string> Open()
+        => Directory.EnumerateFileSystemEntries("/proc/self/fd")
+            .Select(static path => (Number: Path.GetFileName(path), Target: Target(path)))
+            .Where(static open => open.Target.Length > 0 && open.Target[0] != '/')
+            .Select(static open => $"{open.Number} {open.Target}")
+            .ToHashSet(StringComparer.Ordinal);
 
     /// <summary>Sockets of this process whose remote address is <paramref name="target"/>, an IPv4 one; those that the kernel keeps after their close do not count.</summary>
     public static int TcpTo(IPEndPoint target)

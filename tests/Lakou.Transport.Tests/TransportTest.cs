@@ -156,7 +156,8 @@ public abstract class TransportTest : IAsyncLifetime
     }
 
     /// <summary>For what the kernel or another thread does on its own and nobody signals.</summary>
-    private protected async Task EventuallyAsync(Func<bool> condition, [CallerArgumentExpression(nameof(condition))] string? what = null)
+    private protected async Task EventuallyAsync(
+        Func<bool> condition, Func<string>? state = null, [CallerArgumentExpression(nameof(condition))] string? what = null)
     {
         try
         {
@@ -167,7 +168,7 @@ public abstract class TransportTest : IAsyncLifetime
         }
         catch (OperationCanceledException)
         {
-            Assert.Fail($"This never came true: {what}");
+            Assert.Fail($"This never came true: {what} {state?.Invoke()}");
         }
     }
 

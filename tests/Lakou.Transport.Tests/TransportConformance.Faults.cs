@@ -148,15 +148,19 @@ public abstract partial class TransportConformance
             var reading = ReadUntilBrokenAsync(pair.Connection);
             var writing = WriteWithoutEndAsync(pair.Output);
             var first = AfterSpinning(pair.Connection.Abort);
-            var second = AfterSpinning(random.Next(6) switch
+            var (what, act) = random.Next(6) switch
             {
-                0 => pair.Connection.Abort,
-                1 => pair.Input.CancelPendingRead,
-                2 => pair.Output.CancelPendingFlush,
-                3 => () => HalfClose(pair.Connection).KeepOpenOnPeerFin = true,
-                4 => () => _ = HalfClose(pair.Connection).ShutdownSendAsync(Stop).AsTask(),
-                _ => pair.Peer.Reset,
-            });
+                0 => ("Abort", pair.Connection.Abort),
+                1 => ("CancelPendingRead", pair.Input.CancelPendingRead),
+                2 => ("CancelPendingFlush", pair.Output.CancelPendingFlush),
+                3 => ("KeepOpenOnPeerFin", () => HalfClose(pair.Connection).KeepOpenOnPeerFin = true),
+                4 => ("ShutdownSend", () => _ = HalfClose(pair.Connection).ShutdownSendAsync(Stop).AsTask()),
+                _ => ((string, Action))("the peer's reset", pair.Peer.Reset),
+            };
+            var second = AfterSpinning(act);
+            await EventuallyAsync(
+                () => reading.IsCompleted && writing.IsCompleted && first.IsCompleted && second.IsCompleted,
+                () => $"in round {round}, with {what}: reading is {reading.Status}, writing {writing.Status}");
             await Task.WhenAll(first, second, reading, writing);
             var third = AfterSpinning(pair.Connection.Abort);
             await pair.Connection.DisposeAsync();

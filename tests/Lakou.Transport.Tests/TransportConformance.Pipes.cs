@@ -48,6 +48,77 @@ public abstract partial class TransportConformance
     }
 
     [Theory, MemberData(nameof(Openers))]
+    public async Task A_read_that_nobody_cancelled_brings_bytes_or_the_end(Opener opener)
+    {
+        const int count = 1_000;
+        var transport = CreateTransport();
+        var pairs = new List<Pair>();
+        for (var i = 0; i < 16; i++)
+        {
+            pairs.Add(EndsWithTest(await ConnectAsync(opener, transport)));
+        }
+
+        using var done = new CancellationTokenSource();
+        var cancelling = Task.Run(() =>
+        {
+            for (var i = 0; !done.IsCancellationRequested; i++)
+            {
+                pairs[i % pairs.Count].Input.CancelPendingRead();
+                Thread.SpinWait(i % 50);
+            }
+        }, Stop);
+        await Task.WhenAll(pairs.Select(pair => Task.Run(async () =>
+        {
+            var reading = ReadEachAsync(pair);
+            for (var i = 0; i < count; i++)
+            {
+                await pair.Peer.SendAsync(Bytes.Make(i, 1), Stop);
+            }
+
+            pair.Peer.EndSending();
+            Assert.Equal(count, await reading);
+        }, Stop)));
+        await done.CancelAsync();
+        await cancelling;
+
+        async Task<long> ReadEachAsync(Pair pair)
+        {
+            for (var received = 0L; ;)
+            {
+                var read = await pair.Input.ReadAsync(Stop);
+                Bytes.AssertPattern(read.Buffer.ToArray(), received);
+                received += read.Buffer.Length;
+                if (read.IsCompleted)
+                {
+                    return received;
+                }
+
+                Assert.True(!read.Buffer.IsEmpty || read.IsCanceled, $"Nothing came after {received} bytes; a stream takes that for the end.");
+                pair.Input.AdvanceTo(read.Buffer.End);
+            }
+        }
+    }
+
+    [Theory, MemberData(nameof(Openers))]
+    public async Task Who_writes_on_the_loop_after_the_end_was_asked_for_is_told(Opener opener)
+    {
+        var pair = await ConnectAsync(opener);
+        await OnLoopAsync(pair.Connection, async () =>
+        {
+            await pair.Output.WriteAsync(Bytes.Make(0, 100), Stop);
+            var ending = HalfClose(pair.Connection).ShutdownSendAsync(Stop);
+            while (!(await pair.Output.WriteAsync(new byte[100], Stop)).IsCompleted)
+            {
+                // Dropped. This never leaves the loop, which has the end still to send.
+            }
+
+            await ending;
+            return true;
+        });
+        Assert.Equal(100, await pair.Peer.ReceivePatternToEndAsync(Stop));
+    }
+
+    [Theory, MemberData(nameof(Openers))]
     public async Task A_reader_that_wants_more_than_the_limit_of_unread_bytes_gets_it(Opener opener)
     {
         const int wanted = 4 * 1024 * 1024;

@@ -4,12 +4,22 @@ namespace Lakou.Transport.Tests;
 
 public sealed class SocketTransportTests : TransportConformance
 {
-    protected override LakouTransport CreateTransport(TransportOptions options)
-        => LakouTransport.Start(options with { Kind = TransportKind.Sockets });
+    protected override TransportOptions Choose(TransportOptions options) => options with { Kind = TransportKind.Sockets };
 }
 
 public sealed class InlineSocketTransportTests : TransportConformance
 {
-    protected override LakouTransport CreateTransport(TransportOptions options)
-        => LakouTransport.Start(options with { Kind = TransportKind.Sockets, ApplicationScheduler = PipeScheduler.Inline });
+    protected override TransportOptions Choose(TransportOptions options)
+        => options with { Kind = TransportKind.Sockets, ApplicationScheduler = PipeScheduler.Inline };
+}
+
+public sealed class SocketTransportEnduranceTests : TransportEndurance
+{
+    protected override TransportOptions Choose(TransportOptions options) => options with { Kind = TransportKind.Sockets };
+}
+
+public sealed class InlineSocketTransportEnduranceTests : TransportEndurance
+{
+    protected override TransportOptions Choose(TransportOptions options)
+        => options with { Kind = TransportKind.Sockets, ApplicationScheduler = PipeScheduler.Inline };
 }

@@ -6,10 +6,10 @@ namespace Lakou.Transport.Tests;
 
 public abstract partial class TransportConformance
 {
-    [Fact]
-    public async Task Bytes_keep_their_order_whatever_the_sizes_of_sends_and_writes()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task Bytes_keep_their_order_whatever_the_sizes_of_sends_and_writes(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         var echo = EchoAsync(pair.Connection);
         var random = new Random(7);
         var reading = pair.Peer.ReceivePatternToEndAsync(Stop);
@@ -26,11 +26,11 @@ public abstract partial class TransportConformance
         await echo.WaitAsync(Stop);
     }
 
-    [Fact]
-    public async Task Fifty_MiB_come_in_and_go_out_unchanged()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task Fifty_MiB_come_in_and_go_out_unchanged(Opener opener)
     {
         const long size = 50L * 1024 * 1024;
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         var echo = EchoAsync(pair.Connection);
         var reading = pair.Peer.ReceivePatternToEndAsync(Stop);
         for (var sent = 0L; sent < size; sent += 1024 * 1024)
@@ -43,11 +43,11 @@ public abstract partial class TransportConformance
         await echo.WaitAsync(Stop);
     }
 
-    [Fact]
-    public async Task Thousands_of_segments_in_one_flush_are_sent_whole()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task Thousands_of_segments_in_one_flush_are_sent_whole(Opener opener)
     {
         const int size = 16 * 1024 * 1024;
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         var reading = pair.Peer.ReceivePatternToEndAsync(Stop);
         pair.Output.Write(Bytes.Make(0, size));
         await pair.Output.FlushAsync(Stop);
@@ -55,10 +55,10 @@ public abstract partial class TransportConformance
         Assert.Equal(size, await reading);
     }
 
-    [Fact]
-    public async Task An_application_that_does_not_read_stops_the_sender()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task An_application_that_does_not_read_stops_the_sender(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         var block = new byte[1024 * 1024];
         var sent = 0L;
         var lastProgress = 0L;
@@ -84,15 +84,15 @@ public abstract partial class TransportConformance
         Assert.False(sending.IsCompleted);
         Assert.True(pair.Transport.OutstandingBlocks <= 40, $"{pair.Transport.OutstandingBlocks} blocks hold 64 KiB of input.");
 
-        var read = await ReadPatternToEndAsync(pair);
+        var read = await ReadPatternToEndAsync(pair.Connection);
         await sending;
         Assert.Equal(256L * block.Length, read);
     }
 
-    [Fact]
-    public async Task A_peer_that_does_not_read_makes_a_flush_wait()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task A_peer_that_does_not_read_makes_a_flush_wait(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         var written = 0L;
         ValueTask<System.IO.Pipelines.FlushResult> flush;
         do
@@ -115,10 +115,10 @@ public abstract partial class TransportConformance
         Assert.Equal(written, await reading);
     }
 
-    [Fact]
-    public async Task An_idle_connection_holds_no_block()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task An_idle_connection_holds_no_block(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         await pair.Peer.SendAsync("ping"u8.ToArray(), Stop);
         var read = await ReadAtLeastAsync(pair.Connection, 4);
         Assert.NotEqual(0, pair.Transport.OutstandingBlocks);
@@ -128,11 +128,11 @@ public abstract partial class TransportConformance
         await EventuallyAsync(() => pair.Transport.OutstandingBlocks == 0);
     }
 
-    [Fact]
-    public async Task The_first_bytes_since_a_reset_set_the_receive_timestamp()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task The_first_bytes_since_a_reset_set_the_receive_timestamp(Opener opener)
     {
         var time = new ManualTime();
-        var pair = await ConnectAsync(new TransportOptions { Time = time });
+        var pair = await ConnectAsync(opener, new TransportOptions { Time = time });
         var timestamp = pair.Connection.Features.GetRequiredFeature<IReceiveTimestampFeature>();
         Assert.Equal(0, timestamp.FirstReceiveTimestamp);
         await pair.Peer.SendAsync("a"u8.ToArray(), Stop);
@@ -145,31 +145,11 @@ public abstract partial class TransportConformance
         Assert.Equal(time.GetTimestamp(), timestamp.FirstReceiveTimestamp);
     }
 
-    [Fact]
-    public async Task An_accepted_connection_sends_small_segments_at_once_and_probes_silent_peers()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task A_connection_sends_small_segments_at_once_and_probes_silent_peers(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         Assert.True(SocketOf(pair.Connection).NoDelay);
         Assert.NotEqual(0, (int)SocketOf(pair.Connection).GetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive)!);
-    }
-
-    private async Task<long> ReadPatternToEndAsync(Pair pair)
-    {
-        var total = 0L;
-        for (;;)
-        {
-            var read = await pair.Input.ReadAsync(Stop);
-            foreach (var part in read.Buffer)
-            {
-                Bytes.AssertPattern(part.Span, total);
-                total += part.Length;
-            }
-
-            pair.Input.AdvanceTo(read.Buffer.End);
-            if (read.IsCompleted)
-            {
-                return total;
-            }
-        }
     }
 }

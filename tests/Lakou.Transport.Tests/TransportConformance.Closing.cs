@@ -6,37 +6,37 @@ namespace Lakou.Transport.Tests;
 
 public abstract partial class TransportConformance
 {
-    [Fact]
-    public async Task A_peers_FIN_ends_input_without_error_and_closes()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task A_peers_FIN_ends_input_without_error_and_closes(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         var closed = ClosedAsync(pair.Connection);
         await pair.Peer.SendAsync(Bytes.Make(0, 10), Stop);
         pair.Peer.EndSending();
-        Assert.Equal(10, await ReadPatternToEndAsync(pair));
+        Assert.Equal(10, await ReadPatternToEndAsync(pair.Connection));
         await closed;
     }
 
-    [Fact]
-    public async Task After_a_peers_FIN_the_application_can_still_send()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task After_a_peers_FIN_the_application_can_still_send(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         pair.Peer.EndSending();
-        await ReadPatternToEndAsync(pair);
+        await ReadPatternToEndAsync(pair.Connection);
         await pair.Output.WriteAsync(Bytes.Make(0, 100_000), Stop);
         var reading = pair.Peer.ReceivePatternToEndAsync(Stop);
         await pair.Connection.DisposeAsync();
         Assert.Equal(100_000, await reading);
     }
 
-    [Fact]
-    public async Task A_tunnel_stays_open_after_a_peers_FIN_until_its_own_direction_ends()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task A_tunnel_stays_open_after_a_peers_FIN_until_its_own_direction_ends(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         HalfClose(pair.Connection).KeepOpenOnPeerFin = true;
         var closed = ClosedAsync(pair.Connection);
         pair.Peer.EndSending();
-        await ReadPatternToEndAsync(pair);
+        await ReadPatternToEndAsync(pair.Connection);
 
         await pair.Output.WriteAsync("x"u8.ToArray(), Stop);
         await pair.Peer.ReceiveAsync(1, Stop);
@@ -46,22 +46,22 @@ public abstract partial class TransportConformance
         Assert.Equal(0, await pair.Peer.Socket.ReceiveAsync(new byte[1], Stop));
     }
 
-    [Fact]
-    public async Task No_longer_keeping_open_closes_when_the_peers_FIN_was_seen()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task No_longer_keeping_open_closes_when_the_peers_FIN_was_seen(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         HalfClose(pair.Connection).KeepOpenOnPeerFin = true;
         pair.Peer.EndSending();
-        await ReadPatternToEndAsync(pair);
+        await ReadPatternToEndAsync(pair.Connection);
         Assert.False(pair.Connection.ConnectionClosed.IsCancellationRequested);
         HalfClose(pair.Connection).KeepOpenOnPeerFin = false;
         await ClosedAsync(pair.Connection);
     }
 
-    [Fact]
-    public async Task After_ShutdownSend_the_peer_sees_the_end_and_goes_on_sending()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task After_ShutdownSend_the_peer_sees_the_end_and_goes_on_sending(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         await pair.Output.WriteAsync(Bytes.Make(0, 5_000), Stop);
         await HalfClose(pair.Connection).ShutdownSendAsync(Stop);
         Assert.Equal(5_000, await pair.Peer.ReceivePatternToEndAsync(Stop));
@@ -69,15 +69,15 @@ public abstract partial class TransportConformance
 
         await pair.Peer.SendAsync(Bytes.Make(0, 100_000), Stop);
         pair.Peer.EndSending();
-        Assert.Equal(100_000, await ReadPatternToEndAsync(pair));
+        Assert.Equal(100_000, await ReadPatternToEndAsync(pair.Connection));
         await ClosedAsync(pair.Connection);
     }
 
-    [Fact]
-    public async Task ShutdownSend_waits_for_every_flushed_byte()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task ShutdownSend_waits_for_every_flushed_byte(Opener opener)
     {
         const int size = 64 * 1024 * 1024; // more than two kernels buffer
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         pair.Output.Write(Bytes.Make(0, size));
         var flush = pair.Output.FlushAsync(Stop);
         var end = HalfClose(pair.Connection).ShutdownSendAsync(Stop);
@@ -87,20 +87,20 @@ public abstract partial class TransportConformance
         await flush;
     }
 
-    [Fact]
-    public async Task Writes_after_ShutdownSend_are_dropped()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task Writes_after_ShutdownSend_are_dropped(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         await HalfClose(pair.Connection).ShutdownSendAsync(Stop);
         Assert.True((await pair.Output.WriteAsync(new byte[100], Stop)).IsCompleted);
         await HalfClose(pair.Connection).ShutdownSendAsync(Stop);
         Assert.Equal(0, await pair.Peer.ReceivePatternToEndAsync(Stop));
     }
 
-    [Fact]
-    public async Task Abort_is_RST_at_the_peer()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task Abort_is_RST_at_the_peer(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         var closed = ClosedAsync(pair.Connection);
         var reading = pair.Input.ReadAsync(Stop).AsTask();
         pair.Connection.Abort(new ConnectionAbortedException("enough"));
@@ -110,10 +110,10 @@ public abstract partial class TransportConformance
         Assert.Equal("enough", (await Assert.ThrowsAsync<ConnectionAbortedException>(() => reading)).Message);
     }
 
-    [Fact]
-    public async Task A_peers_RST_ends_input_with_its_error_and_closes_a_tunnel_too()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task A_peers_RST_ends_input_with_its_error_and_closes_a_tunnel_too(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         HalfClose(pair.Connection).KeepOpenOnPeerFin = true;
         var closed = ClosedAsync(pair.Connection);
         pair.Peer.Reset();
@@ -121,10 +121,10 @@ public abstract partial class TransportConformance
         await closed;
     }
 
-    [Fact]
-    public async Task A_peers_RST_ends_a_waiting_flush()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task A_peers_RST_ends_a_waiting_flush(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         pair.Output.Write(new byte[64 * 1024 * 1024]);
         var flush = pair.Output.FlushAsync(Stop).AsTask();
         Assert.False(flush.IsCompleted);
@@ -133,10 +133,10 @@ public abstract partial class TransportConformance
         await ClosedAsync(pair.Connection);
     }
 
-    [Fact]
-    public async Task Abort_ends_a_waiting_flush_and_a_full_input()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task Abort_ends_a_waiting_flush_and_a_full_input(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         pair.Output.Write(new byte[64 * 1024 * 1024]);
         var flush = pair.Output.FlushAsync(Stop).AsTask();
         await pair.Peer.SendAsync(new byte[256 * 1024], Stop);
@@ -147,11 +147,11 @@ public abstract partial class TransportConformance
         Assert.Equal(0, pair.Transport.OutstandingBlocks);
     }
 
-    [Fact]
-    public async Task Dispose_sends_what_was_flushed_also_to_a_slow_peer()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task Dispose_sends_what_was_flushed_also_to_a_slow_peer(Opener opener)
     {
         const int size = 64 * 1024 * 1024;
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         pair.Output.Write(Bytes.Make(0, size));
         var flush = pair.Output.FlushAsync(Stop).AsTask();
         var disposing = pair.Connection.DisposeAsync();
@@ -162,10 +162,10 @@ public abstract partial class TransportConformance
         await flush;
     }
 
-    [Fact]
-    public async Task Dispose_with_unread_input_does_not_destroy_the_answer()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task Dispose_with_unread_input_does_not_destroy_the_answer(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         await pair.Peer.SendAsync(new byte[256 * 1024], Stop);
         await pair.Output.WriteAsync(Bytes.Make(0, 200_000), Stop);
         var disposing = pair.Connection.DisposeAsync();
@@ -175,12 +175,12 @@ public abstract partial class TransportConformance
         await disposing;
     }
 
-    [Fact]
-    public async Task Dispose_gives_up_on_a_peer_that_takes_nothing()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task Dispose_gives_up_on_a_peer_that_takes_nothing(Opener opener)
     {
         var time = new ManualTime();
         var options = new TransportOptions { Time = time };
-        var pair = await ConnectAsync(options);
+        var pair = await ConnectAsync(opener, options);
         pair.Output.Write(new byte[64 * 1024 * 1024]);
         var flush = pair.Output.FlushAsync(Stop).AsTask();
         var disposing = pair.Connection.DisposeAsync();
@@ -190,12 +190,12 @@ public abstract partial class TransportConformance
         Assert.Equal(0, pair.Transport.OutstandingBlocks);
     }
 
-    [Fact]
-    public async Task Dispose_waits_only_so_long_for_the_peers_FIN()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task Dispose_waits_only_so_long_for_the_peers_FIN(Opener opener)
     {
         var time = new ManualTime();
         var options = new TransportOptions { Time = time };
-        var pair = await ConnectAsync(options);
+        var pair = await ConnectAsync(opener, options);
         var socket = SocketOf(pair.Connection);
         var disposing = pair.Connection.DisposeAsync();
         Assert.Equal(0, await pair.Peer.ReceivePatternToEndAsync(Stop));
@@ -210,10 +210,10 @@ public abstract partial class TransportConformance
         Assert.True(socket.SafeHandle.IsClosed);
     }
 
-    [Fact]
-    public async Task A_throwing_callback_of_ConnectionClosed_harms_nobody()
+    [Theory, MemberData(nameof(Openers))]
+    public async Task A_throwing_callback_of_ConnectionClosed_harms_nobody(Opener opener)
     {
-        var pair = await ConnectAsync();
+        var pair = await ConnectAsync(opener);
         var other = ClosedAsync(pair.Connection);
         pair.Connection.ConnectionClosed.Register(static () => throw new InvalidOperationException("a bug in the application"));
         pair.Peer.EndSending();

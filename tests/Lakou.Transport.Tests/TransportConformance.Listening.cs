@@ -9,8 +9,8 @@ public abstract partial class TransportConformance
     [Fact]
     public async Task Thousands_of_connections_after_each_other_leave_nothing_behind()
     {
-        var transport = CreateTransport(new TransportOptions());
-        await using var listener = await transport.BindAsync(new IPEndPoint(IPAddress.Loopback, 0), Stop);
+        var transport = CreateTransport();
+        await using var listener = await transport.BindAsync(AnyLoopback, Stop);
         var sockets = new List<Socket>();
         var serving = ServeAsync(listener, connection =>
         {
@@ -37,8 +37,8 @@ public abstract partial class TransportConformance
     [Fact]
     public async Task Five_hundred_connections_at_a_time_are_each_served()
     {
-        var transport = CreateTransport(new TransportOptions());
-        await using var listener = await transport.BindAsync(new IPEndPoint(IPAddress.Loopback, 0), Stop);
+        var transport = CreateTransport();
+        await using var listener = await transport.BindAsync(AnyLoopback, Stop);
         var serving = ServeAsync(listener, EchoAsync);
         var peers = await Task.WhenAll(Enumerable.Range(0, 500).Select(_ => Peer.ConnectAsync(listener.EndPoint, Stop)));
         await Task.WhenAll(peers.Select(async (peer, i) =>
@@ -56,7 +56,7 @@ public abstract partial class TransportConformance
     public async Task A_connection_above_the_limit_waits_until_one_closes()
     {
         var transport = CreateTransport(new TransportOptions { ConnectionsMax = 2 });
-        await using var listener = await transport.BindAsync(new IPEndPoint(IPAddress.Loopback, 0), Stop);
+        await using var listener = await transport.BindAsync(AnyLoopback, Stop);
         using var first = await Peer.ConnectAsync(listener.EndPoint, Stop);
         using var second = await Peer.ConnectAsync(listener.EndPoint, Stop);
         using var third = await Peer.ConnectAsync(listener.EndPoint, Stop);
@@ -78,8 +78,8 @@ public abstract partial class TransportConformance
     [Fact]
     public async Task Unbinding_ends_the_accept_under_way_and_frees_the_address()
     {
-        var transport = CreateTransport(new TransportOptions());
-        var listener = await transport.BindAsync(new IPEndPoint(IPAddress.Loopback, 0), Stop);
+        var transport = CreateTransport();
+        var listener = await transport.BindAsync(AnyLoopback, Stop);
         var accepting = listener.AcceptAsync(Stop);
         await listener.UnbindAsync(Stop);
         Assert.Null(await accepting);
@@ -91,8 +91,8 @@ public abstract partial class TransportConformance
     [Fact]
     public async Task An_address_in_use_is_said_to_be()
     {
-        var transport = CreateTransport(new TransportOptions());
-        await using var listener = await transport.BindAsync(new IPEndPoint(IPAddress.Loopback, 0), Stop);
+        var transport = CreateTransport();
+        await using var listener = await transport.BindAsync(AnyLoopback, Stop);
         var error = await Assert.ThrowsAsync<AddressInUseException>(async () => await transport.BindAsync(listener.EndPoint, Stop));
         Assert.Contains(listener.EndPoint.ToString()!, error.Message, StringComparison.Ordinal);
     }
@@ -100,7 +100,7 @@ public abstract partial class TransportConformance
     [Fact]
     public async Task An_address_of_another_host_is_refused_by_name()
     {
-        var transport = CreateTransport(new TransportOptions());
+        var transport = CreateTransport();
         var error = await Assert.ThrowsAsync<IOException>(
             async () => await transport.BindAsync(new IPEndPoint(IPAddress.Parse("192.0.2.1"), 8080), Stop)); // TEST-NET-1, RFC 5737
         Assert.Contains("192.0.2.1:8080", error.Message, StringComparison.Ordinal);
@@ -137,7 +137,7 @@ public abstract partial class TransportConformance
     {
         using var folder = new TemporaryFolder();
         var endPoint = new UnixDomainSocketEndPoint(folder.File("s"));
-        var transport = CreateTransport(new TransportOptions());
+        var transport = CreateTransport();
         await using var listener = await transport.BindAsync(endPoint, Stop);
         var serving = ServeAsync(listener, EchoAsync);
         await Assert.ThrowsAsync<AddressInUseException>(async () => await transport.BindAsync(endPoint, Stop));
@@ -157,7 +157,7 @@ public abstract partial class TransportConformance
         using var folder = new TemporaryFolder();
         var path = folder.File("empty");
         await File.WriteAllBytesAsync(path, [], Stop);
-        var transport = CreateTransport(new TransportOptions());
+        var transport = CreateTransport();
         await Assert.ThrowsAsync<AddressInUseException>(async () => await transport.BindAsync(new UnixDomainSocketEndPoint(path), Stop));
         Assert.True(File.Exists(path));
     }
@@ -165,8 +165,8 @@ public abstract partial class TransportConformance
     [Fact]
     public async Task A_listen_socket_outlives_its_listeners_and_closes_by_itself()
     {
-        var transport = CreateTransport(new TransportOptions());
-        using var shared = ListenSocket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        var transport = CreateTransport();
+        using var shared = ListenSocket.Bind(AnyLoopback);
         Assert.Equal(shared.LocalEndPoint.ToString(), shared.AsEndPoint().ToString());
         await using (var first = await transport.BindAsync(shared.AsEndPoint(), Stop))
         {
@@ -192,7 +192,7 @@ public abstract partial class TransportConformance
     [Fact]
     public async Task Handing_a_listen_socket_over_loses_no_connection()
     {
-        using var shared = ListenSocket.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        using var shared = ListenSocket.Bind(AnyLoopback);
         using var ended = new CancellationTokenSource();
         var served = 0;
         var clients = Enumerable.Range(0, 4).Select(_ => Task.Run(async () =>
@@ -208,10 +208,11 @@ public abstract partial class TransportConformance
             return count;
         }, Stop)).ToArray();
 
-        var old = await StartServerAsync();
+        var transports = new[] { CreateTransport(), CreateTransport() };
+        var old = await StartServerAsync(transports[1]);
         for (var i = 0; i < 50; i++)
         {
-            var next = await StartServerAsync();
+            var next = await StartServerAsync(transports[i % 2]);
             var before = Volatile.Read(ref served);
             await old.Listener.UnbindAsync(Stop);
             await old.Serving.WaitAsync(Stop);
@@ -226,9 +227,9 @@ public abstract partial class TransportConformance
         await old.Serving.WaitAsync(Stop);
         Assert.Equal(connected, served);
 
-        async Task<(IConnectionListener Listener, Task Serving)> StartServerAsync()
+        async Task<(IConnectionListener Listener, Task Serving)> StartServerAsync(LakouTransport transport)
         {
-            var listener = await CreateTransport(new TransportOptions()).BindAsync(shared.AsEndPoint(), Stop);
+            var listener = await transport.BindAsync(shared.AsEndPoint(), Stop);
             return (listener, ServeAsync(listener, connection =>
             {
                 Interlocked.Increment(ref served);
@@ -239,7 +240,7 @@ public abstract partial class TransportConformance
 
     private async Task ServesAsync(EndPoint endPoint, Func<EndPoint, EndPoint> reachedAt)
     {
-        await using var listener = await CreateTransport(new TransportOptions()).BindAsync(endPoint, Stop);
+        await using var listener = await CreateTransport().BindAsync(endPoint, Stop);
         await ServesAsync(listener, reachedAt(listener.EndPoint));
     }
 

@@ -69,13 +69,23 @@ internal sealed partial class SocketConnection
     /// <returns>False when the application reads no more.</returns>
     private async ValueTask<bool> FlushAsync()
     {
-        var flushed = await _input.Writer.FlushAsync();
-        if (flushed.IsCompleted)
+        bool isRead;
+        try
+        {
+            isRead = !(await _input.Writer.FlushAsync()).IsCompleted;
+        }
+        catch (Exception e)
+        {
+            _shared.Log.LogDebug(e, "The application completed the input of {ConnectionId} with an error", ConnectionId);
+            isRead = false;
+        }
+
+        if (!isRead)
         {
             _input.Writer.Complete(); // gives the blocks back
         }
 
-        return !flushed.IsCompleted;
+        return isRead;
     }
 
     // The peer may go on sending: taking it keeps its end visible, and lets our own end be a clean one.

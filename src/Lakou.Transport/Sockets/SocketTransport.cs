@@ -43,6 +43,7 @@ internal sealed class SocketTransport(TransportOptions options, ILogger log) : L
             if (endpoint is not UnixDomainSocketEndPoint)
             {
                 socket.NoDelay = _connections.Options.NoDelay;
+                socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, _connections.Options.KeepAlive);
             }
 
             await socket.ConnectAsync(endpoint, cancellationToken);

@@ -215,7 +215,8 @@ internal sealed class UringReader(UringConnection connection) : PipeReader, IVal
     {
         lock (_inputGate)
         {
-            if (!_isWaiting)
+            // Whoever wakes it may come late, when the reader has already taken what there was and waits anew.
+            if (!_isWaiting || !HasReason())
             {
                 return;
             }
@@ -272,6 +273,8 @@ internal sealed class UringReader(UringConnection connection) : PipeReader, IVal
         result = _isEnded ? Result(isCanceled: false) : default;
         return _isEnded;
     }
+
+    private bool HasReason() => _isCanceled || _length > _examined || _isEnded || _isCompleted || _token.IsCancellationRequested;
 
     private ReadResult Result(bool isCanceled)
     {

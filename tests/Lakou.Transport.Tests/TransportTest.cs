@@ -29,7 +29,7 @@ public abstract class TransportTest : IAsyncLifetime
     protected CancellationToken Stop => _guard.Token;
 
     /// <summary>A guard against hanging, far above what the slowest machine needs.</summary>
-    protected virtual TimeSpan Guard => TimeSpan.FromSeconds(12);
+    protected virtual TimeSpan Guard => TimeSpan.FromSeconds(90);
 
     /// <summary>Makes options those of the transport under test.</summary>
     protected abstract TransportOptions Choose(TransportOptions options);

@@ -16,7 +16,7 @@ internal sealed partial class UringConnection
     /// <summary>From the reader, on any thread: there may be room again.</summary>
     public void OnConsumed()
     {
-        if (_isPaused && _reader.Length <= Options.InputPauseBytes / 2 && Interlocked.Exchange(ref _resumePosted, 1) == 0)
+        if (_isPaused && _reader.Unexamined <= Options.InputPauseBytes / 2 && Interlocked.Exchange(ref _resumePosted, 1) == 0)
         {
             _loop.Schedule(static state => ((UringConnection)state!).Resume(), this);
         }
@@ -124,7 +124,7 @@ internal sealed partial class UringConnection
             _loop.Ready(this);
         }
 
-        if (_reader.Length >= Options.InputPauseBytes)
+        if (_reader.Unexamined >= Options.InputPauseBytes)
         {
             Pause();
         }

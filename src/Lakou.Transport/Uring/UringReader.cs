@@ -32,8 +32,20 @@ internal sealed class UringReader(UringConnection connection) : PipeReader, IVal
     private CancellationTokenRegistration _tokenRegistration;
     private ManualResetValueTaskSourceCore<bool> _source = new() { RunContinuationsAsynchronously = !connection.RunsInline };
 
-    /// <summary>Bytes not consumed, for the loop.</summary>
-    public long Length => Volatile.Read(ref _length);
+    /// <summary>
+    /// Bytes that the reader has not examined, for the loop. Those that it has seen in vain do not count, as in a Pipe: who
+    /// waits for a whole message larger than the limit would wait for ever.
+    /// </summary>
+    public long Unexamined
+    {
+        get
+        {
+            lock (_inputGate)
+            {
+                return _length - _examined;
+            }
+        }
+    }
 
     public override ValueTask<ReadResult> ReadAsync(CancellationToken cancellationToken = default)
     {
@@ -203,7 +215,8 @@ internal sealed class UringReader(UringConnection connection) : PipeReader, IVal
     {
         lock (_inputGate)
         {
-            if (!_isWaiting)
+            // Whoever wakes it may come late, when the reader has already taken what there was and waits anew.
+            if (!_isWaiting || !HasReason())
             {
                 return;
             }
@@ -260,6 +273,8 @@ internal sealed class UringReader(UringConnection connection) : PipeReader, IVal
         result = _isEnded ? Result(isCanceled: false) : default;
         return _isEnded;
     }
+
+    private bool HasReason() => _isCanceled || _length > _examined || _isEnded || _isCompleted || _token.IsCancellationRequested;
 
     private ReadResult Result(bool isCanceled)
     {

@@ -106,7 +106,7 @@ internal sealed class UringWriter(UringConnection connection) : PipeWriter, IVal
             }
 
             isNew = Commit();
-            if (_isEnded || _isCanceled || _queued < connection.Options.OutputPauseBytes)
+            if (_isEnded || _endRequested || _isCanceled || _queued < connection.Options.OutputPauseBytes)
             {
                 var result = TakeResult();
                 if (isNew)
@@ -289,7 +289,8 @@ internal sealed class UringWriter(UringConnection connection) : PipeWriter, IVal
 
     private FlushResult TakeResult()
     {
-        var result = new FlushResult(_isCanceled, _isEnded);
+        // From the request on, for what is written then is dropped: who writes on the loop until told would never let the loop send the end.
+        var result = new FlushResult(_isCanceled, _isEnded || _endRequested);
         _isCanceled = false;
         return result;
     }

@@ -6,6 +6,14 @@ using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Loggers;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using Lakou.Bench.Forwarding;
+
+// dotnet run -c Release --project bench/Lakou.Bench -- forward
+if (args is ["forward"])
+{
+    await ForwardBench.RunAsync();
+    return;
+}
 
 // dotnet run -c Release --project bench/Lakou.Bench -- --filter '*RouterBench*'
 // In process: the solution's build settings (artifacts folder, central versions) do not reach generated projects.

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using Lakou.Core.Faults;
 using Lakou.Gateway.Forwarding;
 using Lakou.Gateway.Listeners;
@@ -6,6 +7,7 @@ using Lakou.Gateway.Observation;
 using Lakou.Gateway.Routing;
 using Lakou.Http;
 using Lakou.Http.Server;
+using Lakou.Http.Tasks;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server.Abstractions;
 using Microsoft.AspNetCore.Http;
@@ -37,9 +39,9 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
                 container.HostContext = exchange;
             }
         }
-        else
+        else if (contextFeatures is not Http1Connection<Exchange>)
         {
-            exchange.Http.Initialize(contextFeatures);
+            exchange.Http.Initialize(contextFeatures); // ours stays the context's, which sees by its revision that a request is new
         }
 
         if (contextFeatures is not Http1Connection<Exchange>)
@@ -47,11 +49,15 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
             contextFeatures.Set(exchange);
         }
 
+        exchange.FindFeatures();
         exchange.Context = exchange.Http;
         return exchange;
     }
 
-    public async Task ProcessRequestAsync(Exchange context)
+    public Task ProcessRequestAsync(Exchange context) => ServeAsync(context).AsTask();
+
+    [AsyncMethodBuilder(typeof(PooledTaskBuilder))]
+    public async ValueTask ServeAsync(Exchange context)
     {
         var exchange = context;
         var http = exchange.Http;
@@ -60,7 +66,7 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
         {
             // 1. Is it well-formed? HTTP/1.1 heads were refused below; HTTP/2 heads are held to the same grammar here.
             // 2. One meaning for its target. 3. A route.
-            if (CheckFields(http.Request.Headers) is { } fault || (fault = Route(exchange, http, out var route)) is not null)
+            if (CheckFields(exchange.Features.Request.Headers) is { } fault || (fault = Route(exchange, http, out var route)) is not null)
             {
                 gateway.Metrics.Unmatched.Begin(exchange);
                 StartTelemetry(exchange, http);
@@ -71,8 +77,8 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
             // 4. Its filters and its action.
             route!.Metrics.Begin(exchange);
             StartTelemetry(exchange, http);
-            ClientFields.Clean(http.Request, listener.Rules, listener.Rules.Trusts(exchange.ClientAddress));
-            await route.Chain(http);
+            ClientFields.Clean(exchange.Features.Request.Headers, listener.Rules, listener.Rules.Trusts(exchange.ClientAddress));
+            await route.ServeAsync(exchange);
         }
         catch (RequestBodyException e)
         {
@@ -84,7 +90,7 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
             await FaultResponse.WriteAsync(http, exchange, ServerFaults.OfBody(e.StatusCode, e.Message));
         }
         catch (Exception e) when (e is ConnectionResetException or ConnectionAbortedException
-            || (e is OperationCanceledException or IOException && http.RequestAborted.IsCancellationRequested))
+            || (e is OperationCanceledException or IOException && exchange.HasClientLeft))
         {
             await FaultResponse.WriteAsync(http, exchange, Upstreams.UpstreamFaults.ClientGone.With("The client left before the answer was complete."));
         }
@@ -101,13 +107,17 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
         var http = exchange.Http;
 
         // 5. What happened, for the log, the metrics and the trace.
-        exchange.Status = exchange.Status != 0 ? exchange.Status : http.Response.StatusCode;
-        exchange.Total = exchange.Elapsed(exchange.Started);
+        var own = http.Features as Http1Connection<Exchange>;
+        exchange.Status = exchange.Status != 0 ? exchange.Status : exchange.Features.Response.StatusCode;
+        exchange.Total = exchange.Time.GetElapsedTime(exchange.Started, own?.ResponseEnded ?? exchange.Timestamp());
         gateway.Metrics.Finish(exchange);
         gateway.Telemetry.Finish(exchange);
         gateway.AccessLog?.Write(exchange);
         exchange.Reset();
-        http.Uninitialize();
+        if (own is null)
+        {
+            http.Uninitialize();
+        }
     }
 
     public void OnRefused(ConnectionContext connection, RequestHead head, Fault fault)
@@ -140,20 +150,23 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
 
     private static void Begin(Exchange exchange, DefaultHttpContext http)
     {
-        var now = exchange.Timestamp();
-        exchange.Started = now;
-        if (http.Features is Http1Connection<Exchange> { HeadStarted: > 0 and var started })
+        if (http.Features is Http1Connection<Exchange> own)
         {
-            exchange.Started = started;
-            exchange.Head = exchange.Elapsed(started);
+            exchange.Started = own.HeadStarted;
+            exchange.Head = exchange.Time.GetElapsedTime(own.HeadStarted, own.HeadEnded);
+            exchange.SetClient(own.RemoteIpAddress);
+        }
+        else
+        {
+            exchange.Started = exchange.Timestamp();
+            exchange.SetClient(http.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : http.Connection.RemoteIpAddress);
         }
 
-        var request = http.Request;
+        var request = exchange.Features.Request;
         exchange.Method = request.Method;
         exchange.Protocol = request.Protocol;
         exchange.Scheme = request.Scheme;
-        exchange.ClientAddress = http.Connection.RemoteIpAddress is { IsIPv4MappedToIPv6: true } mapped ? mapped.MapToIPv4() : http.Connection.RemoteIpAddress;
-        exchange.Trace = TraceContext.Continue(request.Headers.TraceParent, request.Headers.TraceState);
+        exchange.Trace = TraceContext.Continue(request.Headers);
     }
 
     private static Fault? CheckFields(IHeaderDictionary fields)
@@ -194,7 +207,7 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
     private Fault? Route(Exchange exchange, DefaultHttpContext http, out RouteState? route)
     {
         route = null;
-        var request = http.Request;
+        var request = exchange.Features.Request;
         if (request.Method == "CONNECT")
         {
             if (!Http2Upgrade.TryAdapt(http))
@@ -205,15 +218,13 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
             exchange.Method = request.Method;
         }
 
-        if (!RequestTarget.TryParse(http.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget, listener.Targets, out var target, out var fault))
+        if (exchange.ReadTarget(request.RawTarget, listener.Targets) is { } fault)
         {
             return fault;
         }
 
-        exchange.Target = target;
-        exchange.ForwardPath = target.EncodedPath;
-        exchange.Path = target.Path.ToString();
-        var result = gateway.Router.Match(request.Headers.Host.ToString(), target.Path, request.Method, request.Headers, target.Query.Span);
+        var host = request.Headers is FieldTable fields ? fields.TextOf(KnownField.Host) : request.Headers.Host.ToString();
+        var result = gateway.Router.Match(host, exchange.Target.Path, request.Method, request.Headers, exchange.Target.Query.Span);
         switch (result.Outcome)
         {
             case RouteOutcome.NotFound:

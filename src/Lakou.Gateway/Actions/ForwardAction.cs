@@ -1,4 +1,3 @@
-using Lakou.Gateway.Forwarding;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
 using Microsoft.AspNetCore.Http;
@@ -21,14 +20,9 @@ internal sealed class ForwardAction
         }
     }
 
-    public async Task InvokeAsync(HttpContext context)
-    {
-        var exchange = Exchange.Of(context);
-        if (await Forwarder.ForwardAsync(context, exchange, Pick(), exchange.Rules) is { } fault)
-        {
-            await FaultResponse.WriteAsync(context, exchange, fault);
-        }
-    }
+    public Task InvokeAsync(HttpContext context) => ForwardAsync(Exchange.Of(context)).AsTask();
+
+    public ValueTask ForwardAsync(Exchange exchange) => exchange.Forwarding.ForwardAsync(Pick());
 
     private UpstreamState Pick()
     {

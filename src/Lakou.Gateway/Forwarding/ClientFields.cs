@@ -11,28 +11,27 @@ internal static class ClientFields
 {
     private const string ForwardedPrefix = "X-Forwarded-";
 
-    public static void Clean(HttpRequest request, ForwardRules rules, bool trusted)
+    public static void Clean(IHeaderDictionary headers, ForwardRules rules, bool trusted)
     {
-        if (request.Headers is FieldTable fields)
+        if (headers is FieldTable fields)
         {
-            Clean(fields, rules, trusted);
+            CleanTable(fields, rules, trusted);
         }
         else
         {
-            Clean(request.Headers, rules, trusted);
+            CleanDictionary(headers, rules, trusted);
         }
     }
 
-    private static void Clean(FieldTable fields, ForwardRules rules, bool trusted)
+    private static void CleanTable(FieldTable fields, ForwardRules rules, bool trusted)
     {
-        var nominates = fields.Contains(KnownField.Connection);
+        var nominates = ResponseHeadCopier.Nominates(fields);
         for (var i = fields.LineCount - 1; i >= 0; i--)
         {
             var known = fields.KnownAt(i);
-            var name = fields.NameAt(i);
-            if ((known == KnownField.Other && IsUnwanted(name, rules, trusted))
+            if ((known == KnownField.Other && IsUnwanted(fields.NameAt(i), rules, trusted))
                 || (known == KnownField.XForwardedPort && !trusted)
-                || (nominates && !IsKept(known) && fields.ListContains(KnownField.Connection, name)))
+                || (nominates && !IsKept(known) && fields.ListContains(KnownField.Connection, fields.NameAt(i))))
             {
                 fields.RemoveAt(i);
             }
@@ -40,7 +39,7 @@ internal static class ClientFields
     }
 
     /// <summary>HTTP/2 has no Connection: its server refuses it.</summary>
-    private static void Clean(IHeaderDictionary fields, ForwardRules rules, bool trusted)
+    private static void CleanDictionary(IHeaderDictionary fields, ForwardRules rules, bool trusted)
     {
         List<string>? unwanted = null;
         foreach (var (name, _) in fields)

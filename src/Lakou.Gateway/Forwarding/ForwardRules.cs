@@ -20,9 +20,9 @@ internal sealed record ForwardRules(IReadOnlyList<IPNetwork> TrustedProxies, Und
             return false;
         }
 
-        foreach (var network in TrustedProxies)
+        for (var i = 0; i < TrustedProxies.Count; i++) // an enumerator would be allocated
         {
-            if (network.Contains(peer))
+            if (TrustedProxies[i].Contains(peer))
             {
                 return true;
             }

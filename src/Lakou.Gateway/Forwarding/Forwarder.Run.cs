@@ -1,11 +1,13 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;
+using System.Runtime.CompilerServices;
 using Lakou.Core.Faults;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
 using Lakou.Http;
 using Lakou.Http.Server;
+using Lakou.Http.Tasks;
 using Lakou.Transport;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -14,80 +16,158 @@ namespace Lakou.Gateway.Forwarding;
 
 internal static partial class Forwarder
 {
-    /// <summary>One request on one connection, from its head to the end of its answer.</summary>
-    private sealed partial class Run(
-        HttpContext context,
-        Exchange exchange,
-        UpstreamConnection connection,
-        UpstreamPlan plan,
-        ForwardRules rules,
-        RequestFraming framing,
-        TraceContext trace)
+    /// <summary>One request and its answer. The exchange of a connection keeps it for its next request.</summary>
+    internal sealed partial class Run(Exchange exchange) : IClientWatcher
     {
-        private readonly bool _head = HttpMethods.IsHead(context.Request.Method);
-        private readonly string? _upgrade = UpgradeOf(context);
-        private readonly Lock? _responseGate = framing.HasBody ? new() : null; // only a pump shares the deadline
+        private readonly HttpContext _context = exchange.Http;
+        private readonly Lock _responseGate = new();
+        private UpstreamConnection _connection = null!;
+        private UpstreamPlan _plan = null!;
+        private UpstreamCall _call;
+        private RequestFraming _framing;
+        private CancellationTokenRegistration _gone;
         private CancellationTokenSource? _pumpEnd;
         private Task? _pump;
         private Fault? _requestFault;
+        private string? _upgrade;
         private volatile bool _downEnded;
         private volatile bool _lastSend;
+        private bool _head;
         private bool _answered;
         private bool _anyByte;
         private bool _complete;
         private bool _reusable;
+        private int _status; // the endpoint's; 0 while there is none
 
-        /// <summary>The endpoint's status; 0 while there is none.</summary>
-        public int Status { get; private set; }
+        // The clock is read when a wait ends, not at each use: a reading costs 30 ns, a tenth of what parsing a head costs.
+        private long _now;
+        private bool _hasWaited; // since then
+        private long _sent;
 
-        /// <param name="reused">The connection comes from the pool.</param>
-        public async Task<Failure?> RunAsync(bool reused)
+        /// <summary>Returns when the answer was sent, or the fault that came of it.</summary>
+        [AsyncMethodBuilder(typeof(PooledTaskBuilder))]
+        public async ValueTask ForwardAsync(UpstreamState upstream)
         {
-            connection.Begin(exchange.TotalDeadline);
-            var gone = context.RequestAborted.UnsafeRegister(static state => ((Run)state!).OnClientGone(), this);
-            try
+            exchange.FindFeatures(); // filters may have set some
+            var fault = TooLarge(exchange.Features);
+            _framing = FramingOf(exchange.Features);
+            _head = HttpMethods.IsHead(exchange.Features.Request.Method);
+            _upgrade = UpgradeOf(exchange.Features);
+            for (var isFirst = true; fault is null; isFirst = false)
             {
-                if (!reused && await ConnectAsync() is { } refused)
+                // 1. An endpoint.
+                if (upstream.Pick(out _plan) is not { } endpoint)
                 {
-                    return refused;
+                    fault = UpstreamFaults.NoEndpoint.With($"Upstream '{upstream.Name}' has no endpoint.");
+                    break;
                 }
 
-                await SendHeadAsync();
-                if (await ReadHeadAsync() is { } failure)
-                {
-                    return failure;
-                }
-
-                return connection.Head.Status == 101 ? await TunnelAsync() : await RelayAsync();
-            }
-            catch (RequestBodyException e)
-            {
-                return new(e.Fault, false);
-            }
-            catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException or IOException)
-            {
-                return FailureOf(e);
-            }
-            finally
-            {
-                var ended = false;
+                var started = Begin(upstream, endpoint, isFirst, out var reused);
+                Failure? failure = null;
                 try
                 {
-                    await EndPumpAsync();
-                    await gone.DisposeAsync();
-                    ended = true;
+                    // 2. to 4. A connection, an idle one or a new one; the head; the body beside what follows.
+                    if (reused || (failure = await ConnectAsync()) is null)
+                    {
+                        await SendHeadAsync();
+                        if (!_framing.ExpectContinue)
+                        {
+                            // What nearly every request waits for is awaited here: one suspended method, not one for each step.
+                            _connection.EndReceive(await _connection.BeginReceiveAsync());
+                            OnReceived();
+                        }
+
+                        // 5. to 7. The answer.
+                        failure = await ReadHeadAsync() ?? (_status == 101 ? await TunnelAsync() : await RelayAsync());
+                    }
+                }
+                catch (RequestBodyException e)
+                {
+                    failure = new(e.Fault, false);
+                }
+                catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException or IOException)
+                {
+                    failure = FailureOf(e);
                 }
                 finally
                 {
-                    if (ended && _reusable)
-                    {
-                        connection.Endpoint.Return(connection, plan);
-                    }
-                    else
-                    {
-                        connection.End(gently: _complete);
-                    }
+                    await EndAsync(started, failure);
                 }
+
+                if (failure is null)
+                {
+                    return;
+                }
+
+                if (!failure.Retry || !reused || _framing.HasBody || !IsSafe(exchange.Features.Request.Method))
+                {
+                    fault = failure.Fault;
+                }
+
+                // else RFC 9112 §9.3.1: the endpoint closed an idle connection at the moment it was used. Once, on a fresh one.
+            }
+
+            await FaultResponse.WriteAsync(_context, exchange, fault);
+        }
+
+        void IClientWatcher.OnClientGone() => OnClientGone();
+
+        /// <returns>When it began.</returns>
+        private long Begin(UpstreamState upstream, EndpointState endpoint, bool isFirst, out bool reused)
+        {
+            exchange.Upstream = upstream.Name;
+            exchange.Endpoint = endpoint.Address.Text;
+            exchange.Attempts++;
+            endpoint.Enter();
+            _now = _sent = exchange.Timestamp();
+            _call = exchange.Telemetry.StartClient(exchange, endpoint.Address.Host, endpoint.Address.Port);
+            var idle = isFirst ? endpoint.TryTake(_plan.PoolAge, _now) : null;
+            reused = idle is not null;
+            _connection = idle ?? endpoint.Open();
+            _connection.Begin(exchange.TotalDeadline);
+            (_pumpEnd, _pump, _requestFault) = (null, null, null);
+            _downEnded = _lastSend = _answered = _anyByte = _complete = _reusable = _hasWaited = false;
+            _status = 0;
+            if (exchange.Features.Watch is { } watch)
+            {
+                watch.Watch(this);
+            }
+            else
+            {
+                _gone = exchange.Features.Lifetime.RequestAborted.UnsafeRegister(static state => ((Run)state!).OnClientGone(), this);
+            }
+
+            return _now;
+        }
+
+        [AsyncMethodBuilder(typeof(PooledTaskBuilder))]
+        private async ValueTask EndAsync(long started, Failure? failure)
+        {
+            var endpoint = _connection.Endpoint;
+            var ended = false;
+            try
+            {
+                await EndPumpAsync();
+                exchange.Features.Watch?.Unwatch();
+                await _gone.DisposeAsync();
+                _gone = default;
+                ended = true;
+            }
+            finally
+            {
+                _now = _hasWaited ? exchange.Timestamp() : _now;
+                if (ended && _reusable)
+                {
+                    endpoint.Return(_connection, _plan, _now);
+                }
+                else
+                {
+                    _connection.End(gently: _complete);
+                }
+
+                endpoint.Leave();
+                endpoint.Metrics.Finish(_status, exchange.Time.GetElapsedTime(started, _now));
+                exchange.Telemetry.FinishClient(exchange, _call, _status, failure?.Fault.Code.Name);
             }
         }
 
@@ -96,48 +176,72 @@ internal static partial class Forwarder
             // A tunnel whose way to the client has ended carries on with what the client has sent.
             if (!_downEnded)
             {
-                connection.AbandonByClient();
+                _connection.AbandonByClient();
             }
         }
 
-        /// <summary>2. A new connection.</summary>
+        /// <summary>2. A new _connection.</summary>
         private async ValueTask<Failure?> ConnectAsync()
         {
             var started = exchange.Timestamp();
             try
             {
-                await connection.ConnectAsync(plan.Timeouts.Connect);
+                await _connection.ConnectAsync(_plan.Timeouts.Connect);
                 return null;
             }
-            catch (Exception e) when (!connection.ClientGone && e is SocketException or ObjectDisposedException or OperationCanceledException)
+            catch (Exception e) when (!_connection.ClientGone && e is SocketException or ObjectDisposedException or OperationCanceledException)
             {
                 if (e is SocketException { SocketErrorCode: SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable } none)
                 {
                     return new(UpstreamFaults.NoSocket.With($"A socket could not be made ({none.SocketErrorCode}); raise the limit of open files or lower limits.connections."), Retry: false);
                 }
 
-                connection.Endpoint.Metrics.ConnectFailures.Increment();
-                var address = connection.Endpoint.Address.Text;
+                _connection.Endpoint.Metrics.ConnectFailures.Increment();
+                var address = _connection.Endpoint.Address.Text;
                 return new(
-                    connection.TimedOut switch
+                    _connection.TimedOut switch
                     {
                         Wait.Total => TotalTimeout(exchange),
-                        Wait.Connect => UpstreamFaults.ConnectTimeout.With($"{address} did not accept within {plan.Timeouts.Connect.TotalSeconds:0.###} s."),
+                        Wait.Connect => UpstreamFaults.ConnectTimeout.With($"{address} did not accept within {_plan.Timeouts.Connect.TotalSeconds:0.###} s."),
                         _ => UpstreamFaults.ConnectFailed.With($"{address}: {Describe(e)}."),
                     },
                     Retry: false);
             }
             finally
             {
-                exchange.Connect += exchange.Elapsed(started);
+                _now = _sent = exchange.Timestamp();
+                exchange.Connect += exchange.Time.GetElapsedTime(started, _now);
             }
         }
 
         /// <summary>3. The head. The body, if there is one, is pumped beside the answer.</summary>
-        private async ValueTask SendHeadAsync()
+        private ValueTask SendHeadAsync()
         {
             WriteHead();
-            if (framing.HasBody && !framing.ExpectContinue)
+            if (_framing.HasBody)
+            {
+                return SendHeadOfBodyAsync();
+            }
+
+            var flush = _connection.FlushAsync(_plan.Timeouts.Idle);
+            if (!flush.IsCompletedSuccessfully)
+            {
+                return SendSlowlyAsync(flush);
+            }
+
+            _connection.ExpectReceive(Wait.Response, _plan.Timeouts.Response, _now);
+            return default;
+
+            async ValueTask SendSlowlyAsync(ValueTask pending)
+            {
+                await pending;
+                _connection.ExpectReceive(Wait.Response, _plan.Timeouts.Response);
+            }
+        }
+
+        private async ValueTask SendHeadOfBodyAsync()
+        {
+            if (!_framing.ExpectContinue)
             {
                 StartPump(); // the head goes out with what is here of the body
                 return;
@@ -145,66 +249,67 @@ internal static partial class Forwarder
 
             try
             {
-                await connection.FlushAsync(plan.Timeouts.Idle);
+                await _connection.FlushAsync(_plan.Timeouts.Idle);
             }
-            catch (IOException) when (framing.HasBody)
+            catch (IOException)
             {
                 // The endpoint may have answered and closed; what it said is still worth reading.
-            }
-
-            if (!framing.HasBody)
-            {
-                connection.ExpectReceive(Wait.Response, plan.Timeouts.Response);
             }
         }
 
         private void WriteHead()
         {
-            var head = new HeadBuffer(connection.Output);
-            RequestHeadWriter.Write(ref head, context, exchange, rules, plan, connection.Endpoint.Address, framing, trace, _upgrade);
-            if (connection.TryReceive())
+            var head = new HeadBuffer(_connection.Output);
+            RequestHeadWriter.Write(ref head, exchange, _plan, _connection.Endpoint.Address, _framing, _call.Trace, _upgrade);
+            if (_connection.TryReceive())
             {
                 throw new IOException("The endpoint spoke before it was asked.");
             }
         }
 
+        private void OnReceived()
+        {
+            _now = exchange.Timestamp();
+            _hasWaited = false;
+            if (!_anyByte && _connection.HasReceived)
+            {
+                _anyByte = true;
+                exchange.FirstByte = exchange.Time.GetElapsedTime(_sent, _now);
+            }
+        }
+
         /// <summary>5. The head of the final answer; interim ones are passed on (RFC 9110 §15.2).</summary>
+        [AsyncMethodBuilder(typeof(PooledTaskBuilder<>))]
         private async ValueTask<Failure?> ReadHeadAsync()
         {
-            var sent = exchange.Timestamp();
-            var waitingForContinue = framing.ExpectContinue;
+            var waitingForContinue = _framing.ExpectContinue;
             while (true)
             {
-                var status = ResponseParser.TryParse(connection.Received, _head, HeadLimitsOfAnswers, connection.Head, out var consumed);
+                var status = ResponseParser.TryParse(_connection.Received, _head, HeadLimitsOfAnswers, _connection.Head, out var consumed);
                 switch (status)
                 {
                     case ParseStatus.Invalid:
-                        return new(connection.Head.Error!, false);
+                        return new(_connection.Head.Error!, false);
                     case ParseStatus.NeedMore:
-                        if (waitingForContinue && !await connection.ArrivesWithinAsync(ContinueWait))
+                        if (waitingForContinue && !await _connection.ArrivesWithinAsync(ContinueWait))
                         {
                             waitingForContinue = false;
                             StartPump();
                         }
 
-                        if (!await connection.ReceiveAsync())
+                        if (!await _connection.ReceiveAsync())
                         {
                             return new(
-                                UpstreamFaults.Closed.With($"{connection.Endpoint.Address.Text} closed the connection {(_anyByte ? "within the head of its answer" : "before it answered")}."),
+                                UpstreamFaults.Closed.With($"{_connection.Endpoint.Address.Text} closed the connection {(_anyByte ? "within the head of its answer" : "before it answered")}."),
                                 Retry: !_anyByte);
                         }
 
-                        if (!_anyByte)
-                        {
-                            _anyByte = true;
-                            exchange.FirstByte = exchange.Elapsed(sent);
-                        }
-
+                        OnReceived();
                         continue;
                 }
 
-                connection.Consume(consumed);
-                var head = connection.Head;
+                _connection.Consume(consumed);
+                var head = _connection.Head;
                 if (head.Status == 100)
                 {
                     if (waitingForContinue)
@@ -217,23 +322,23 @@ internal static partial class Forwarder
                 {
                     if (_upgrade is null)
                     {
-                        return new(UpstreamFaults.UnexpectedUpgrade.With($"{connection.Endpoint.Address.Text} answered 101 to a request without Upgrade."), false);
+                        return new(UpstreamFaults.UnexpectedUpgrade.With($"{_connection.Endpoint.Address.Text} answered 101 to a request without Upgrade."), false);
                     }
 
-                    Status = 101;
+                    _status = 101;
                     return null;
                 }
                 else if (head.Status < 200)
                 {
-                    if (context.Features.Get<IHttpInformationalFeature>() is { CanSend: true } informational)
+                    if (_context.Features.Get<IHttpInformationalFeature>() is { CanSend: true } informational)
                     {
                         ResponseHeadCopier.RemoveNominated(head.Fields);
-                        await informational.SendAsync(head.Status, head.Fields, context.RequestAborted);
+                        await informational.SendAsync(head.Status, head.Fields, _context.RequestAborted);
                     }
                 }
                 else
                 {
-                    Status = head.Status;
+                    _status = head.Status;
                     return null;
                 }
 
@@ -242,24 +347,25 @@ internal static partial class Forwarder
         }
 
         /// <summary>6. The final answer: its fields, then its body as it comes.</summary>
+        [AsyncMethodBuilder(typeof(PooledTaskBuilder<>))]
         private async ValueTask<Failure?> RelayAsync()
         {
             BeginAnswer();
-            var answer = connection.Head;
-            var response = context.Response;
-            response.StatusCode = answer.Status;
-            ResponseHeadCopier.Copy(answer, response);
-            var trailers = answer.Body == BodyKind.Chunked ? context.Features.Get<IHttpResponseTrailersFeature>() : null;
-            await response.StartAsync(context.RequestAborted);
+            var answer = _connection.Head;
+            var response = exchange.Features.ResponseBody;
+            exchange.Features.Response.StatusCode = answer.Status;
+            ResponseHeadCopier.Copy(answer, exchange.Features.Response.Headers);
+            var trailers = answer.Body == BodyKind.Chunked ? _context.Features.Get<IHttpResponseTrailersFeature>() : null;
+            await response.StartAsync(CancellationToken.None); // a client that has left shows when its bytes are flushed
 
-            var writer = response.BodyWriter;
-            var body = new AnswerBody(answer, connection.Chunks, HeadLimitsOfAnswers);
+            var writer = response.Writer;
+            var body = new AnswerBody(answer, _connection.Chunks, HeadLimitsOfAnswers);
             var unflushed = 1; // the head
             while (!body.IsFinished)
             {
-                if (connection.HasReceived)
+                if (_connection.HasReceived)
                 {
-                    var (offset, length, used) = body.Take(connection.Received.First);
+                    var (offset, length, used) = body.Take(_connection.Received.First);
                     if (body.Error is { } broken)
                     {
                         return new(broken, false);
@@ -267,13 +373,13 @@ internal static partial class Forwarder
 
                     if (length > 0)
                     {
-                        writer.WriteShared(connection.Received.Slice(offset, length));
+                        writer.WriteShared(_connection.Received.Slice(offset, length));
                         exchange.BytesOut += length;
                         unflushed += length;
                     }
 
-                    connection.Consume(used);
-                    if (unflushed < FlushBytes && (connection.HasReceived || body.IsFinished))
+                    _connection.Consume(used);
+                    if (unflushed < FlushBytes && (_connection.HasReceived || body.IsFinished))
                     {
                         continue;
                     }
@@ -291,12 +397,13 @@ internal static partial class Forwarder
                 }
 
                 // Nothing at hand: what was gathered goes out before we wait.
-                if (connection.TryReceive() && connection.HasReceived)
+                if (_connection.TryReceive() && _connection.HasReceived)
                 {
                     continue;
                 }
 
-                connection.ExpectReceive(Wait.Idle, plan.Timeouts.Idle);
+                _hasWaited = true;
+                _connection.ExpectReceive(Wait.Idle, _plan.Timeouts.Idle);
                 if (unflushed > 0)
                 {
                     if (await FlushAsync(writer) is { } stopped)
@@ -307,14 +414,14 @@ internal static partial class Forwarder
                     unflushed = 0;
                 }
 
-                if (!await connection.ReceiveAsync() && !body.TryEndOfStream())
+                if (!await _connection.ReceiveAsync() && !body.TryEndOfStream())
                 {
-                    return new(UpstreamFaults.Truncated.With($"{connection.Endpoint.Address.Text} closed the connection within the body of its answer."), false);
+                    return new(UpstreamFaults.Truncated.With($"{_connection.Endpoint.Address.Text} closed the connection within the body of its answer."), false);
                 }
             }
 
-            connection.ClearReceive();
-            if (trailers is not null && connection.Chunks.Trailers is { LineCount: > 0 } fields)
+            _connection.ClearReceive();
+            if (trailers is not null && _connection.Chunks.Trailers is { LineCount: > 0 } fields)
             {
                 ResponseHeadCopier.CopyTrailers(fields, trailers.Trailers);
             }
@@ -328,51 +435,53 @@ internal static partial class Forwarder
 
             // 7. The connection may serve again when both messages ended exactly.
             //    A body that the endpoint declined to wait for (RFC 9110 §10.1.1) is still owed on it.
-            var requestEnded = _pump is null ? !framing.HasBody : _pump.IsCompletedSuccessfully && _requestFault is null;
+            var requestEnded = _pump is null ? !_framing.HasBody : _pump.IsCompletedSuccessfully && _requestFault is null;
             _complete = true;
-            _reusable = requestEnded && answer.KeepAlive && !connection.HasReceived;
+            _reusable = requestEnded && answer.KeepAlive && !_connection.HasReceived;
             return null;
         }
 
         /// <summary>From here on the pump has no say in how long the endpoint may be silent.</summary>
         private void BeginAnswer()
         {
-            if (_responseGate is null)
+            if (!_framing.HasBody)
             {
-                connection.ClearReceive();
+                _connection.ClearReceive();
                 return;
             }
 
-            lock (_responseGate)
+            lock (_responseGate) // a pump shares the deadline
             {
                 _answered = true;
-                connection.ClearReceive();
+                _connection.ClearReceive();
             }
         }
 
         private void AwaitAnswer()
         {
-            lock (_responseGate!)
+            lock (_responseGate)
             {
                 if (!_answered)
                 {
-                    connection.ExpectReceive(Wait.Response, plan.Timeouts.Response);
+                    _connection.ExpectReceive(Wait.Response, _plan.Timeouts.Response);
                 }
             }
         }
 
+        [AsyncMethodBuilder(typeof(PooledTaskBuilder<>))]
         private async ValueTask<Failure?> FlushAsync(PipeWriter writer)
         {
-            var flush = writer.FlushAsync(context.RequestAborted);
+            _hasWaited = true;
+            var flush = writer.FlushAsync(_context.RequestAborted);
             if (flush.IsCompleted)
             {
                 return OutcomeOf(await flush);
             }
 
             // The client's pace is the server's to judge; of our deadlines only the last one runs meanwhile.
-            connection.ClearReceive();
+            _connection.ClearReceive();
             var outcome = exchange.TotalDeadline == long.MaxValue ? OutcomeOf(await flush) : await WithinTotalAsync(flush.AsTask());
-            connection.ExpectReceive(Wait.Idle, plan.Timeouts.Idle);
+            _connection.ExpectReceive(Wait.Idle, _plan.Timeouts.Idle);
             return outcome;
 
             static Failure? OutcomeOf(FlushResult result)
@@ -387,7 +496,7 @@ internal static partial class Forwarder
                 }
                 catch (TimeoutException)
                 {
-                    context.Abort();
+                    _context.Abort();
                     await pending.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
                     return new(TotalTimeout(exchange), false);
                 }
@@ -403,18 +512,18 @@ internal static partial class Forwarder
 
         private async Task PumpAsync(CancellationToken end)
         {
-            var source = context.Request.Body;
+            var source = _context.Request.Body;
             var buffer = ArrayPool<byte>.Shared.Rent(RequestBodyFramer.BufferBytes);
             var unflushed = 1; // the head
             try
             {
                 while (true)
                 {
-                    var read = source.ReadAsync(RequestBodyFramer.PayloadOf(buffer, framing.Kind), end);
+                    var read = source.ReadAsync(RequestBodyFramer.PayloadOf(buffer, _framing.Kind), end);
                     if (!read.IsCompleted && unflushed > 0)
                     {
                         // Nothing at hand: what was gathered goes out while we wait.
-                        await connection.FlushAsync(plan.Timeouts.Idle);
+                        await _connection.FlushAsync(_plan.Timeouts.Idle);
                         unflushed = 0;
                     }
 
@@ -425,35 +534,35 @@ internal static partial class Forwarder
                     }
 
                     exchange.BytesIn += count;
-                    connection.Output.Write(buffer.AsSpan(0, RequestBodyFramer.Frame(buffer, count, framing.Kind)));
+                    _connection.Output.Write(buffer.AsSpan(0, RequestBodyFramer.Frame(buffer, count, _framing.Kind)));
                     unflushed += count;
                     if (unflushed >= FlushBytes)
                     {
-                        _lastSend = exchange.BytesIn == framing.Length;
-                        await connection.FlushAsync(plan.Timeouts.Idle);
+                        _lastSend = exchange.BytesIn == _framing.Length;
+                        await _connection.FlushAsync(_plan.Timeouts.Idle);
                         unflushed = 0;
                     }
                 }
 
                 _lastSend = true;
-                if (framing.Kind == BodyKind.Chunked)
+                if (_framing.Kind == BodyKind.Chunked)
                 {
                     WriteTrailers();
                 }
 
-                await connection.FlushAsync(plan.Timeouts.Idle);
+                await _connection.FlushAsync(_plan.Timeouts.Idle);
                 AwaitAnswer();
             }
             catch (Exception e) when (e is RequestBodyException or BadHttpRequestException)
             {
                 // The client's body is broken: the endpoint must not take what it got for a whole request.
                 _requestFault = e is RequestBodyException body ? body.Fault : BodyFaultOf((BadHttpRequestException)e);
-                connection.Close();
+                _connection.Close();
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException or IOException)
             {
                 // The endpoint does not read on; if it has answered, the reader sees it, and no reuse follows.
-                _requestFault ??= UpstreamFaults.Closed.With($"{connection.Endpoint.Address.Text} stopped reading the request.");
+                _requestFault ??= UpstreamFaults.Closed.With($"{_connection.Endpoint.Address.Text} stopped reading the request.");
                 AwaitAnswer();
             }
             finally
@@ -464,9 +573,9 @@ internal static partial class Forwarder
 
         private void WriteTrailers()
         {
-            var head = new HeadBuffer(connection.Output);
+            var head = new HeadBuffer(_connection.Output);
             head.Write("0\r\n"u8);
-            if (context.Features.Get<IHttpRequestTrailersFeature>() is { Available: true } trailers)
+            if (_context.Features.Get<IHttpRequestTrailersFeature>() is { Available: true } trailers)
             {
                 RequestBodyFramer.WriteTrailers(ref head, trailers.Trailers);
             }
@@ -475,35 +584,35 @@ internal static partial class Forwarder
             head.End();
         }
 
-        private async ValueTask EndPumpAsync()
+        private ValueTask EndPumpAsync() => _pump is null ? default : EndPumpAsync(_pump);
+
+        private async ValueTask EndPumpAsync(Task pump)
         {
-            if (_pump is { IsCompleted: false })
+            _hasWaited = true;
+            if (!pump.IsCompleted)
             {
                 // The answer is complete or has failed; the rest of the body has no reader.
-                connection.Close();
+                _connection.Close();
                 await _pumpEnd!.CancelAsync();
             }
 
-            if (_pump is not null)
-            {
-                await _pump;
-                _pumpEnd!.Dispose();
-            }
+            await pump;
+            _pumpEnd!.Dispose();
         }
 
         private Failure FailureOf(Exception e)
         {
-            var address = connection.Endpoint.Address.Text;
+            var address = _connection.Endpoint.Address.Text;
             var fault = this switch
             {
                 _ when _requestFault is { Code.Party: FaultParty.Client } broken => broken,
-                _ when connection.TimedOut == Wait.Total => TotalTimeout(exchange),
-                _ when connection.TimedOut == Wait.Response => UpstreamFaults.ResponseTimeout.With($"{address} did not answer within {plan.Timeouts.Response.TotalSeconds:0.###} s."),
-                _ when connection.TimedOut == Wait.Idle => UpstreamFaults.IdleTimeout.With($"{address} neither sent nor took a byte for {plan.Timeouts.Idle.TotalSeconds:0.###} s."),
+                _ when _connection.TimedOut == Wait.Total => TotalTimeout(exchange),
+                _ when _connection.TimedOut == Wait.Response => UpstreamFaults.ResponseTimeout.With($"{address} did not answer within {_plan.Timeouts.Response.TotalSeconds:0.###} s."),
+                _ when _connection.TimedOut == Wait.Idle => UpstreamFaults.IdleTimeout.With($"{address} neither sent nor took a byte for {_plan.Timeouts.Idle.TotalSeconds:0.###} s."),
 
-                // The token may have told a flush before it tells the connection.
-                _ when connection.ClientGone || context.RequestAborted.IsCancellationRequested => UpstreamFaults.ClientGone.With("The client left before the answer was complete."),
-                _ when Status != 0 => UpstreamFaults.Truncated.With($"{address}: {Describe(e)} within its answer."),
+                // The token may have told a flush before it tells the _connection.
+                _ when _connection.ClientGone || exchange.HasClientLeft => UpstreamFaults.ClientGone.With("The client left before the answer was complete."),
+                _ when _status != 0 => UpstreamFaults.Truncated.With($"{address}: {Describe(e)} within its answer."),
                 _ => UpstreamFaults.Closed.With($"{address}: {Describe(e)} before it answered."),
             };
             return new(fault, Retry: !_anyByte && fault.Code == UpstreamFaults.Closed);

@@ -1,10 +1,10 @@
 using System.Buffers;
 using System.Net.Sockets;
 using System.Text;
+using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
 using Lakou.Http;
 using Lakou.Http.Server;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Lakou.Gateway.Forwarding;
@@ -17,41 +17,41 @@ internal static partial class Forwarder
     /// The protocols a client asks to switch to; null for a plain request. "h2c" is never passed on: a second HTTP inside
     /// the tunnel would escape every route (RFC 9113 removed it).
     /// </summary>
-    private static string? UpgradeOf(HttpContext context)
+    private static string? UpgradeOf(in ExchangeFeatures features)
     {
-        if (context.Features.Get<IHttpUpgradeFeature>() is not { IsUpgradableRequest: true })
+        if (features.Upgrade is not { IsUpgradableRequest: true })
         {
             return null;
         }
 
-        var offered = context.Request.Headers.Upgrade.ToString();
+        var offered = features.Request.Headers.Upgrade.ToString();
         return offered.Split(',').Any(token => token.AsSpan().Trim().StartsWith("h2c", StringComparison.OrdinalIgnoreCase)) ? null : offered;
     }
 
-    private sealed partial class Run
+    internal sealed partial class Run
     {
         /// <summary>After 101: bytes both ways, each half ending on its own, both bounded by the idle timeout.</summary>
         private async ValueTask<Failure?> TunnelAsync()
         {
-            var response = context.Response;
-            ResponseHeadCopier.Copy(connection.Head, response);
+            var response = _context.Response;
+            ResponseHeadCopier.Copy(_connection.Head, response.Headers);
             response.Headers.Connection = "Upgrade";
-            response.Headers.Upgrade = connection.Head.Fields.TryGet(KnownField.Upgrade, out var upgrade) ? Encoding.Latin1.GetString(upgrade) : _upgrade;
-            await using var client = await context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();
+            response.Headers.Upgrade = _connection.Head.Fields.TryGet(KnownField.Upgrade, out var upgrade) ? Encoding.Latin1.GetString(upgrade) : _upgrade;
+            await using var client = await _context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();
 
             // A direction that waits for the client notices nothing of a deadline otherwise.
-            connection.OnTimedOut = context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>().Abort;
-            connection.ExpectReceive(Wait.Idle, plan.Timeouts.Idle);
+            _connection.OnTimedOut = _context.Features.GetRequiredFeature<IHttpRequestLifetimeFeature>().Abort;
+            _connection.ExpectReceive(Wait.Idle, _plan.Timeouts.Idle);
             var up = GuardAsync(ClientToEndpointAsync(client));
             var down = GuardAsync(EndpointToClientAsync(client));
             await Task.WhenAll(up, down);
-            connection.OnTimedOut = null;
-            if (connection.ClientGone)
+            _connection.OnTimedOut = null;
+            if (_connection.ClientGone)
             {
                 exchange.ClientGone = true;
             }
 
-            return connection.TimedOut != Wait.Nothing ? FailureOf(new IOException()) : null;
+            return _connection.TimedOut != Wait.Nothing ? FailureOf(new IOException()) : null;
         }
 
         private async Task ClientToEndpointAsync(Stream client)
@@ -63,12 +63,12 @@ internal static partial class Forwarder
                 while ((count = await client.ReadAsync(buffer)) > 0)
                 {
                     exchange.BytesIn += count;
-                    connection.ExpectReceive(Wait.Idle, plan.Timeouts.Idle);
-                    connection.Output.Write(buffer.AsSpan(0, count));
-                    await connection.FlushAsync(plan.Timeouts.Idle);
+                    _connection.ExpectReceive(Wait.Idle, _plan.Timeouts.Idle);
+                    _connection.Output.Write(buffer.AsSpan(0, count));
+                    await _connection.FlushAsync(_plan.Timeouts.Idle);
                 }
 
-                await connection.ShutdownSendAsync();
+                await _connection.ShutdownSendAsync();
             }
             finally
             {
@@ -80,17 +80,17 @@ internal static partial class Forwarder
         {
             while (true)
             {
-                while (connection.HasReceived)
+                while (_connection.HasReceived)
                 {
                     // Bytes that came in one packet with the 101 are the first of the tunnel.
-                    var piece = connection.Received.First;
+                    var piece = _connection.Received.First;
                     exchange.BytesOut += piece.Length;
-                    connection.ExpectReceive(Wait.Idle, plan.Timeouts.Idle);
+                    _connection.ExpectReceive(Wait.Idle, _plan.Timeouts.Idle);
                     await client.WriteAsync(piece);
-                    connection.Consume(piece.Length);
+                    _connection.Consume(piece.Length);
                 }
 
-                if (!await connection.ReceiveAsync())
+                if (!await _connection.ReceiveAsync())
                 {
                     break;
                 }
@@ -112,8 +112,8 @@ internal static partial class Forwarder
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException or IOException)
             {
-                connection.Close();
-                context.Abort();
+                _connection.Close();
+                _context.Abort();
             }
         }
 

@@ -4,7 +4,6 @@ using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
 using Lakou.Http;
 using Lakou.Http.Server;
-using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
 namespace Lakou.Gateway.Forwarding;
@@ -21,88 +20,37 @@ internal static partial class Forwarder
     // How long an upstream may stay silent after Expect before the body is sent anyway (RFC 9110 §10.1.1): curl's wait.
     private static readonly TimeSpan ContinueWait = TimeSpan.FromSeconds(1);
 
-    /// <summary>Null when the answer is complete; otherwise why there is none, or none that is whole.</summary>
-    public static async Task<Fault?> ForwardAsync(HttpContext context, Exchange exchange, UpstreamState upstream, ForwardRules rules)
-    {
-        if (TooLarge(context) is { } refusal)
-        {
-            return refusal;
-        }
-
-        var framing = FramingOf(context);
-        var replayable = !framing.HasBody && IsSafe(context.Request.Method);
-        for (var attempt = 1; ; attempt++)
-        {
-            // 1. An endpoint.
-            if (upstream.Pick(out var plan) is not { } endpoint)
-            {
-                return UpstreamFaults.NoEndpoint.With($"Upstream '{upstream.Name}' has no endpoint.");
-            }
-
-            exchange.Upstream = upstream.Name;
-            exchange.Endpoint = endpoint.Address.Text;
-            exchange.Attempts++;
-            endpoint.Enter();
-            var started = exchange.Timestamp();
-            var call = exchange.Telemetry.StartClient(exchange, endpoint.Address.Host, endpoint.Address.Port);
-            var status = 0;
-            string? fault = null;
-            try
-            {
-                // 2. to 7. A connection, an idle one or a new one, and the exchange on it.
-                var connection = attempt > 1 ? null : endpoint.TryTake(plan.PoolAge);
-                var reused = connection is not null;
-                var run = new Run(context, exchange, connection ?? endpoint.Open(), plan, rules, framing, call.Trace);
-                var outcome = await run.RunAsync(reused);
-                status = run.Status;
-                fault = outcome?.Fault.Code.Name;
-                if (outcome is { Retry: true } && reused && replayable)
-                {
-                    // RFC 9112 §9.3.1: the endpoint closed an idle connection at the moment it was used. Once, on a fresh one.
-                    continue;
-                }
-
-                return outcome?.Fault;
-            }
-            finally
-            {
-                endpoint.Leave();
-                endpoint.Metrics.Finish(status, exchange.Elapsed(started));
-                exchange.Telemetry.FinishClient(exchange, call, status, fault);
-            }
-        }
-    }
-
     /// <summary>A body that says that it is too long is refused before an endpoint hears of it.</summary>
-    private static Fault? TooLarge(HttpContext context)
-        => context.Request.ContentLength is { } length
-            && context.Features.Get<IHttpMaxRequestBodySizeFeature>()?.MaxRequestBodySize is { } allowed
+    private static Fault? TooLarge(in ExchangeFeatures features)
+        => features.Request.Headers.ContentLength is { } length
+            && features.BodySize?.MaxRequestBodySize is { } allowed
             && length > allowed
             ? ServerFaults.BodyTooLarge.With($"At most {allowed} bytes are allowed here.")
             : null;
 
-    private static RequestFraming FramingOf(HttpContext context)
+    private static RequestFraming FramingOf(in ExchangeFeatures features)
     {
-        var request = context.Request;
-        var expect = ExpectsContinue(request);
-        if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: false })
+        var request = features.Request;
+        var length = request.Headers.ContentLength;
+        if (features.BodyDetection is { CanHaveBody: false })
         {
             // A POST without a body says so; a GET does not (RFC 9110 §8.6).
-            return request.ContentLength == 0 || request.Method is "POST" or "PUT" or "PATCH"
+            return length == 0 || request.Method is "POST" or "PUT" or "PATCH"
                 ? new(BodyKind.Length, 0, false)
                 : new(BodyKind.None, 0, false);
         }
 
-        return request.ContentLength switch
+        var expect = ExpectsContinue(request);
+        return length switch
         {
             0 => new(BodyKind.Length, 0, false),
-            { } length => new(BodyKind.Length, length, expect),
+            { } some => new(BodyKind.Length, some, expect),
             null => new(BodyKind.Chunked, 0, expect),
         };
     }
 
     /// <summary>An HTTP/1.0 client knows no 100 (RFC 9110 §10.1.1); over HTTP/2 the server below has answered it.</summary>
-    private static bool ExpectsContinue(HttpRequest request)
+    private static bool ExpectsContinue(IHttpRequestFeature request)
         => request.Protocol == "HTTP/1.1"
             && request.Headers.Expect is { Count: > 0 } expect
             && string.Equals(expect.ToString(), "100-continue", StringComparison.OrdinalIgnoreCase);

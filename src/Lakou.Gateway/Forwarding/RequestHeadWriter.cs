@@ -1,9 +1,9 @@
-using System.Net;
 using System.Net.Sockets;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
 using Lakou.Http;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Primitives;
 
 namespace Lakou.Gateway.Forwarding;
@@ -21,33 +21,35 @@ internal readonly record struct RequestFraming(BodyKind Kind, long Length, bool 
 /// </summary>
 internal static class RequestHeadWriter
 {
-    private const string Pseudonym = "lakou";
+    private static readonly FieldSet NeverPass = FieldSet.Where(field => IsOurs(field) || KnownFields.IsHopByHop(field));
+
+    private static readonly FieldSet NeverPassButTrailer = NeverPass.Without(KnownField.Trailer);
 
     public static void Write(
         ref HeadBuffer head,
-        HttpContext context,
         Exchange exchange,
-        ForwardRules rules,
         UpstreamPlan upstream,
         EndpointAddress endpoint,
         RequestFraming framing,
         TraceContext trace,
         string? upgrade)
     {
-        var request = context.Request;
+        var request = exchange.Features.Request;
 
         // 1. Request line and Host, which RFC 9110 §7.2 wants first.
         head.Write(request.Method.AsSpan());
         head.Write(" "u8);
-        head.Write(exchange.ForwardTarget.AsSpan());
-        head.Write(" HTTP/1.1\r\n"u8);
-        var host = request.Headers.Host.ToString();
-        head.Field("Host"u8, (upstream.Host == HostMode.Endpoint || host.Length == 0 ? endpoint.Authority : host).AsSpan());
+        head.Write(exchange.ForwardPath.Span);
+        head.Write(exchange.Target.Query.Span);
+        head.Write(" HTTP/1.1\r\nHost: "u8);
+        var host = request.Headers is FieldTable table ? table.TextOf(KnownField.Host) : request.Headers.Host.ToString();
+        head.Write((upstream.Host == HostMode.Endpoint || host.Length == 0 ? endpoint.Authority : host).AsSpan());
+        head.Write("\r\n"u8);
 
         // 2. The client's fields.
         if (request.Headers is FieldTable fields)
         {
-            WriteFields(ref head, fields, framing);
+            fields.WriteLines(ref head, framing.Kind == BodyKind.Chunked ? NeverPassButTrailer : NeverPass);
         }
         else
         {
@@ -79,22 +81,11 @@ internal static class RequestHeadWriter
         }
 
         // 4. Our account of the client, and the trace.
-        WriteForwarded(ref head, context, exchange, host, rules);
+        WriteForwarded(ref head, exchange, host);
         WriteVia(ref head, request);
         WriteTrace(ref head, trace);
         head.Write("\r\n"u8);
         head.End();
-    }
-
-    private static void WriteFields(ref HeadBuffer head, FieldTable fields, RequestFraming framing)
-    {
-        for (var i = 0; i < fields.LineCount; i++)
-        {
-            if (Passes(fields.KnownAt(i), framing))
-            {
-                head.Field(fields.NameAt(i), fields.ValueAt(i));
-            }
-        }
     }
 
     private static void WriteFields(ref HeadBuffer head, IHeaderDictionary fields, RequestFraming framing)
@@ -107,7 +98,7 @@ internal static class RequestHeadWriter
                 // RFC 9113 §8.2.3: crumbs of a cookie are joined when they leave HTTP/2.
                 head.Field("Cookie"u8, string.Join("; ", (IEnumerable<string?>)values).AsSpan());
             }
-            else if (Passes(known, framing))
+            else if (!(framing.Kind == BodyKind.Chunked ? NeverPassButTrailer : NeverPass).Contains(known))
             {
                 foreach (var value in values)
                 {
@@ -117,20 +108,17 @@ internal static class RequestHeadWriter
         }
     }
 
-    private static bool Passes(KnownField field, RequestFraming framing)
-        => !IsOurs(field) && (!KnownFields.IsHopByHop(field) || (field == KnownField.Trailer && framing.Kind == BodyKind.Chunked));
-
     /// <summary>Fields that are written here and nowhere else, whatever the client sent.</summary>
     public static bool IsOurs(KnownField field) => field
         is KnownField.Host or KnownField.ContentLength or KnownField.TransferEncoding or KnownField.Expect or KnownField.Via
         or KnownField.XForwardedFor or KnownField.XForwardedProto or KnownField.XForwardedHost or KnownField.Forwarded
         or KnownField.Traceparent or KnownField.Tracestate;
 
-    private static void WriteForwarded(ref HeadBuffer head, HttpContext context, Exchange exchange, string host, ForwardRules rules)
+    private static void WriteForwarded(ref HeadBuffer head, Exchange exchange, string host)
     {
-        var peer = exchange.ClientAddress;
-        var trusted = rules.Trusts(peer);
-        var headers = context.Request.Headers;
+        var trusted = exchange.Rules.Trusts(exchange.ClientAddress);
+        var headers = exchange.Features.Request.Headers;
+        var scheme = exchange.Features.Request.Scheme;
 
         // X-Forwarded-For and Forwarded grow by the peer; Proto and Host are the first proxy's word.
         head.Write("X-Forwarded-For: "u8);
@@ -139,9 +127,9 @@ internal static class RequestHeadWriter
             WriteList(ref head, headers["X-Forwarded-For"]);
         }
 
-        WriteAddress(ref head, peer);
+        WriteAddress(ref head, exchange);
         head.Write("\r\nX-Forwarded-Proto: "u8);
-        head.Write((trusted && headers["X-Forwarded-Proto"] is { Count: > 0 } proto ? proto.ToString() : context.Request.Scheme).AsSpan());
+        head.Write((trusted && headers["X-Forwarded-Proto"] is { Count: > 0 } proto ? proto.ToString() : scheme).AsSpan());
         head.Write("\r\nX-Forwarded-Host: "u8);
         head.Write((trusted && headers["X-Forwarded-Host"] is { Count: > 0 } forwardedHost ? forwardedHost.ToString() : host).AsSpan());
         head.Write("\r\nForwarded: "u8);
@@ -151,13 +139,13 @@ internal static class RequestHeadWriter
         }
 
         // RFC 7239 §4: an IPv6 address and anything with a colon are quoted.
-        var v6 = peer?.AddressFamily == AddressFamily.InterNetworkV6;
+        var v6 = exchange.ClientAddress?.AddressFamily == AddressFamily.InterNetworkV6;
         head.Write(v6 ? "for=\"["u8 : "for="u8);
-        WriteAddress(ref head, peer);
+        WriteAddress(ref head, exchange);
         head.Write(v6 ? "]\";host=\""u8 : ";host=\""u8);
         head.Write(host.AsSpan());
         head.Write("\";proto="u8);
-        head.Write(context.Request.Scheme.AsSpan());
+        head.Write(scheme.AsSpan());
         head.Write("\r\n"u8);
     }
 
@@ -170,17 +158,9 @@ internal static class RequestHeadWriter
         }
     }
 
-    private static void WriteAddress(ref HeadBuffer head, IPAddress? address)
-    {
-        if (address is null)
-        {
-            head.Write("unknown"u8); // a Unix socket has no address; the word is RFC 7239 §6.2's
-            return;
-        }
-
-        _ = address.TryFormat(head.Room(65), out var written);
-        head.Advance(written);
-    }
+    /// <summary>A Unix socket has no address; the word is RFC 7239 §6.2's.</summary>
+    private static void WriteAddress(ref HeadBuffer head, Exchange exchange)
+        => head.Write(exchange.ClientText.IsEmpty ? "unknown"u8 : exchange.ClientText);
 
     private static void WriteTrace(ref HeadBuffer head, TraceContext trace)
     {
@@ -193,14 +173,16 @@ internal static class RequestHeadWriter
         }
     }
 
-    private static void WriteVia(ref HeadBuffer head, HttpRequest request)
+    private static void WriteVia(ref HeadBuffer head, IHttpRequestFeature request)
     {
         head.Write("Via: "u8);
-        WriteList(ref head, request.Headers.Via);
+        if (request.Headers is not FieldTable fields || fields.Contains(KnownField.Via))
+        {
+            WriteList(ref head, request.Headers.Via);
+        }
+
         var protocol = request.Protocol.AsSpan();
         head.Write(protocol.StartsWith("HTTP/") ? protocol[5..] : "1.1");
-        head.Write(" "u8);
-        head.Write(Pseudonym.AsSpan());
-        head.Write("\r\n"u8);
+        head.Write(" lakou\r\n"u8);
     }
 }

@@ -7,41 +7,46 @@ namespace Lakou.Gateway.Forwarding;
 /// <summary>Copies an endpoint's fields into the response: all but what belongs to one hop.</summary>
 internal static class ResponseHeadCopier
 {
-    public static void Copy(ResponseHead answer, HttpResponse response)
+    private static readonly FieldSet HopByHop = FieldSet.Where(KnownFields.IsHopByHop);
+
+    private static readonly FieldSet HopByHopButTrailer = HopByHop.Without(KnownField.Trailer);
+
+    /// <summary>Content-Length stays: HEAD and 304 say by it the length of a body that does not follow.</summary>
+    public static void Copy(ResponseHead answer, IHeaderDictionary target)
     {
         var fields = answer.Fields;
         RemoveNominated(fields);
-        var target = response.Headers as FieldTable;
+        var except = answer.Body == BodyKind.Chunked ? HopByHopButTrailer : HopByHop;
+        if (target is FieldTable table)
+        {
+            table.Remove(KnownField.ContentLength); // there is one length, the endpoint's
+            table.AppendAll(fields, except);
+            return;
+        }
+
         for (var i = 0; i < fields.LineCount; i++)
         {
             var known = fields.KnownAt(i);
-            if ((KnownFields.IsHopByHop(known) && !(known == KnownField.Trailer && answer.Body == BodyKind.Chunked))
-                || known == KnownField.ContentLength)
+            if (known == KnownField.ContentLength)
             {
-                continue;
+                target.ContentLength = answer.ContentLength;
             }
-
-            if (target is not null)
+            else if (!except.Contains(known))
             {
-                target.Append(fields.NameAt(i), fields.ValueAt(i));
+                target.Append(Encoding.Latin1.GetString(fields.NameAt(i)), Encoding.Latin1.GetString(fields.ValueAt(i)));
             }
-            else
-            {
-                response.Headers.Append(Encoding.Latin1.GetString(fields.NameAt(i)), Encoding.Latin1.GetString(fields.ValueAt(i)));
-            }
-        }
-
-        // HEAD and 304 say the length of a body that does not follow.
-        if (fields.TryGet(KnownField.ContentLength, out var length) && answer.Body != BodyKind.Chunked)
-        {
-            response.ContentLength = long.Parse(length);
         }
     }
+
+    /// <summary>Whether Connection names other fields: the two words that it holds as a rule name none.</summary>
+    public static bool Nominates(FieldTable fields)
+        => fields.TryGet(KnownField.Connection, out var value)
+            && !((Ascii.EqualsIgnoreCase(value, "keep-alive"u8) || Ascii.EqualsIgnoreCase(value, "close"u8)) && fields.CountOf(KnownField.Connection) == 1);
 
     /// <summary>Takes out the fields that Connection names; framing is no business of this hop's options.</summary>
     public static void RemoveNominated(FieldTable fields)
     {
-        if (!fields.Contains(KnownField.Connection))
+        if (!Nominates(fields))
         {
             return;
         }

@@ -1,3 +1,6 @@
+using System.Net;
+using System.Text;
+using Lakou.Core.Faults;
 using Lakou.Gateway.Forwarding;
 using Lakou.Gateway.Routing;
 using Microsoft.AspNetCore.Http;
@@ -8,6 +11,12 @@ namespace Lakou.Gateway.Observation;
 /// <summary>What routing, filters and forwarding hand on to each other.</summary>
 public sealed partial class Exchange
 {
+    private ExchangeFeatures _features;
+    private Forwarder.Run? _forwarding;
+    private string? _rawTarget;
+    private string _targetPath = "";
+    private byte[] _clientText = [];
+
     internal Exchange(TimeProvider time, ServerTelemetry telemetry, IFeatureCollection features)
     {
         Time = time;
@@ -22,7 +31,17 @@ public sealed partial class Exchange
 
     internal ServerTelemetry Telemetry { get; }
 
+    /// <summary>Set by <see cref="ReadTarget"/>.</summary>
     internal RequestTarget Target { get; set; }
+
+    /// <summary>Of the server below.</summary>
+    internal ref readonly ExchangeFeatures Features => ref _features;
+
+    /// <summary>The client's address as text, in ASCII; empty without one.</summary>
+    internal ReadOnlySpan<byte> ClientText => _clientText;
+
+    /// <summary>How this exchange is forwarded; made once for all of a connection.</summary>
+    internal Forwarder.Run Forwarding => _forwarding ??= new Forwarder.Run(this);
 
     internal RouteCaptures Captures { get; set; }
 
@@ -42,6 +61,9 @@ public sealed partial class Exchange
     /// <summary>Path and query for the request line.</summary>
     internal string ForwardTarget => ForwardPath.Equals(Target.EncodedPath) ? Target.Forwarded : string.Concat(ForwardPath.Span, Target.Query.Span);
 
+    /// <summary>Surer than <see cref="IHttpRequestLifetimeFeature.RequestAborted"/>, which is told a moment later.</summary>
+    internal bool HasClientLeft => _features.Watch?.IsClientGone ?? _features.Lifetime.RequestAborted.IsCancellationRequested;
+
     /// <summary>The exchange that a context belongs to.</summary>
     public static Exchange Of(HttpContext context) => context.Features.GetRequiredFeature<Exchange>();
 
@@ -55,9 +77,39 @@ public sealed partial class Exchange
         TotalDeadline = Started + (long)(total.TotalSeconds * Time.TimestampFrequency);
     }
 
+    /// <summary>Has <see cref="Features"/> agree with what they are now.</summary>
+    internal void FindFeatures() => _features.Find(Http.Features);
+
+    /// <summary>Gives the target of the request one meaning. A connection that asks for the same again has the same string, and is not read again.</summary>
+    internal Fault? ReadTarget(string raw, TargetRules rules)
+    {
+        if (!ReferenceEquals(raw, _rawTarget))
+        {
+            _rawTarget = null;
+            if (!RequestTarget.TryParse(raw, rules, out var target, out var fault))
+            {
+                return fault;
+            }
+
+            (_rawTarget, Target, _targetPath) = (raw, target, target.Path.ToString());
+        }
+
+        ForwardPath = Target.EncodedPath;
+        Path = _targetPath;
+        return null;
+    }
+
+    internal void SetClient(IPAddress? address)
+    {
+        if (!ReferenceEquals(address, ClientAddress) || _clientText.Length == 0)
+        {
+            ClientAddress = address;
+            _clientText = Encoding.ASCII.GetBytes(address?.ToString() ?? "");
+        }
+    }
+
     private void ResetGateway()
     {
-        Target = default;
         Captures = default;
         ForwardPath = default;
         TotalDeadline = long.MaxValue;

@@ -1,6 +1,9 @@
 using System.Buffers.Binary;
 using System.Diagnostics;
+using System.Runtime.InteropServices;
 using System.Text;
+using Lakou.Http;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Primitives;
 
 namespace Lakou.Gateway.Observation;
@@ -58,7 +61,20 @@ public readonly struct TraceContext
     internal byte Flags => _flags;
 
     /// <summary>A new trace with random ids. Not sampled: nothing was recorded (§ sampled flag).</summary>
-    public static TraceContext Start() => new(RandomId(), RandomId(), 0, RandomId(), RandomFlag, null);
+    public static TraceContext Start()
+    {
+        Span<ulong> ids = stackalloc ulong[3];
+        do
+        {
+            Random.Shared.NextBytes(MemoryMarshal.AsBytes(ids));
+        }
+        while (ids.Contains(0ul));
+        return new(ids[0], ids[1], 0, ids[2], RandomFlag, null);
+    }
+
+    /// <summary>As with strings, from the fields of a request.</summary>
+    public static TraceContext Continue(IHeaderDictionary fields)
+        => fields is FieldTable table && !table.Contains(KnownField.Traceparent) ? Start() : Continue(fields.TraceParent, fields.TraceState);
 
     /// <summary>
     /// Continues the trace of a request under a span id of its own; starts a new one when <c>traceparent</c> is missing, invalid or there

@@ -9,12 +9,15 @@ namespace Lakou.Gateway.Routing;
 /// <summary>A route, live: its plan compiled to one chain of just the filters that it uses, and their state.</summary>
 internal sealed class RouteState
 {
+    private readonly ForwardAction? _forward;
+
     public RouteState(RoutePlan plan, Func<string, UpstreamState> upstream, RouteMetrics metrics, TimeProvider time)
     {
         Plan = plan;
         Metrics = metrics;
         var context = new FilterContext(plan.Name, plan.Pattern, time);
-        var chain = Action(plan, upstream);
+        var chain = Action(plan, upstream, out var forward);
+        _forward = plan.Filters.Count == 0 ? forward : null;
         for (var i = plan.Filters.Count - 1; i >= 0; i--)
         {
             chain = plan.Filters[i].Descriptor.Create(plan.Filters[i].Options, context, chain);
@@ -29,8 +32,12 @@ internal sealed class RouteState
 
     public RequestDelegate Chain { get; }
 
-    private static RequestDelegate Action(RoutePlan plan, Func<string, UpstreamState> upstream)
+    /// <summary>Runs the chain; a route that only forwards needs neither a chain nor its <see cref="Task"/>.</summary>
+    public ValueTask ServeAsync(Exchange exchange) => _forward?.ForwardAsync(exchange) ?? new(Chain(exchange.Http));
+
+    private static RequestDelegate Action(RoutePlan plan, Func<string, UpstreamState> upstream, out ForwardAction? forward)
     {
+        forward = null;
         if (plan.Respond is { } respond)
         {
             return new RespondAction(respond).InvokeAsync;
@@ -42,6 +49,7 @@ internal sealed class RouteState
             return new RedirectAction(template, redirect.Status).InvokeAsync;
         }
 
-        return new ForwardAction([.. plan.To.Select(target => (upstream(target.Upstream), target.Weight))]).InvokeAsync;
+        forward = new ForwardAction([.. plan.To.Select(target => (upstream(target.Upstream), target.Weight))]);
+        return forward.InvokeAsync;
     }
 }

@@ -31,17 +31,18 @@ internal sealed class EndpointState(EndpointAddress address, EndpointMetrics met
     /// The most recently used idle connection of the caller's loop, else one of another loop: its bytes cross threads, which costs less
     /// than a handshake. Null when there is none.
     /// </summary>
-    public UpstreamConnection? TryTake(TimeSpan age)
+    public UpstreamConnection? TryTake(TimeSpan age, long now)
     {
         if (IdleConnections == 0)
         {
             return null;
         }
 
+        var oldest = now - (long)(age.TotalSeconds * sweeper.Time.TimestampFrequency);
         var own = Math.Max(0, transport.CurrentLoop);
         for (var i = 0; i < _pools.Length; i++)
         {
-            if (TryTake(_pools[(own + i) % _pools.Length], age) is { } connection)
+            if (TryTake(_pools[(own + i) % _pools.Length], oldest) is { } connection)
             {
                 return connection;
             }
@@ -61,9 +62,9 @@ internal sealed class EndpointState(EndpointAddress address, EndpointMetrics met
     }
 
     /// <summary>Takes a connection back whose response was read to its exact end.</summary>
-    public void Return(UpstreamConnection connection, UpstreamPlan plan)
+    public void Return(UpstreamConnection connection, UpstreamPlan plan, long now)
     {
-        if (IdleConnections < plan.PoolSize && connection.TryRest(plan.PoolIdle))
+        if (IdleConnections < plan.PoolSize && connection.TryRest(plan.PoolIdle, now))
         {
             var pool = _pools[connection.Loop];
             lock (pool.Gate)
@@ -113,9 +114,8 @@ internal sealed class EndpointState(EndpointAddress address, EndpointMetrics met
         }
     }
 
-    private UpstreamConnection? TryTake(Pool pool, TimeSpan age)
+    private UpstreamConnection? TryTake(Pool pool, long oldest)
     {
-        var oldest = sweeper.Time.GetTimestamp() - (long)(age.TotalSeconds * sweeper.Time.TimestampFrequency);
         while (TryPop(pool) is { } connection)
         {
             if (connection.CreatedAt >= oldest && connection.TryWake())

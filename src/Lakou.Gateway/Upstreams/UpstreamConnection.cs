@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Lakou.Core.Time;
 using Lakou.Http;
+using Lakou.Http.Tasks;
 using Lakou.Transport;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
@@ -89,7 +90,7 @@ internal sealed class UpstreamConnection : ISwept
 
     public async ValueTask ConnectAsync(TimeSpan timeout)
     {
-        Expect(ref _send, Wait.Connect, timeout);
+        Expect(ref _send, Wait.Connect, timeout, _sweeper.Time.GetTimestamp());
         using var connecting = new CancellationTokenSource();
         Volatile.Write(ref _connecting, connecting);
         try
@@ -139,8 +140,17 @@ internal sealed class UpstreamConnection : ISwept
         return true;
     }
 
+    /// <summary>A receive in two halves, so that the wait that every request has needs no state machine here.</summary>
+    public ValueTask<ReadResult> BeginReceiveAsync()
+    {
+        GiveBack();
+        return _input.ReadAsync();
+    }
+
+    public void EndReceive(in ReadResult result) => Take(result);
+
     /// <summary>Adds to <see cref="Received"/>. False at the end of the stream.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    [AsyncMethodBuilder(typeof(PooledTaskBuilder<>))]
     public async ValueTask<bool> ReceiveAsync()
     {
         var before = _received.Length;
@@ -180,13 +190,16 @@ internal sealed class UpstreamConnection : ISwept
     public ValueTask ShutdownSendAsync()
         => _connection!.Features.GetRequiredFeature<IHalfCloseFeature>().ShutdownSendAsync(CancellationToken.None);
 
-    public void ExpectReceive(Wait what, TimeSpan within) => Expect(ref _receive, what, within);
+    public void ExpectReceive(Wait what, TimeSpan within) => Expect(ref _receive, what, within, _sweeper.Time.GetTimestamp());
+
+    /// <inheritdoc cref="ExpectReceive(Wait, TimeSpan)"/>
+    public void ExpectReceive(Wait what, TimeSpan within, long now) => Expect(ref _receive, what, within, now);
 
     /// <summary>Nothing is expected of the endpoint; the request's overall deadline goes on.</summary>
     public void ClearReceive() => _receive.Set(_totalDeadline == long.MaxValue ? Wait.Nothing : Wait.Total, _totalDeadline);
 
     /// <summary>Starts the pool's clock. False when the connection must not be reused.</summary>
-    public bool TryRest(TimeSpan idle)
+    public bool TryRest(TimeSpan idle, long now)
     {
         if (HasReceived || IsClosed)
         {
@@ -195,7 +208,7 @@ internal sealed class UpstreamConnection : ISwept
 
         _totalDeadline = long.MaxValue;
         _isResting = true;
-        return _send.Clear() && Expect(ref _receive, Wait.PoolIdle, idle);
+        return _send.Clear() && Expect(ref _receive, Wait.PoolIdle, idle, now);
     }
 
     /// <summary>
@@ -304,10 +317,10 @@ internal sealed class UpstreamConnection : ISwept
         Endpoint.OnClosed(this);
     }
 
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder))]
+    [AsyncMethodBuilder(typeof(PooledTaskBuilder))]
     private async ValueTask WaitAsync(ValueTask<FlushResult> flush, TimeSpan idle)
     {
-        Expect(ref _send, Wait.Idle, idle);
+        Expect(ref _send, Wait.Idle, idle, _sweeper.Time.GetTimestamp());
         try
         {
             if ((await flush).IsCompleted)
@@ -339,9 +352,9 @@ internal sealed class UpstreamConnection : ISwept
         }
     }
 
-    private bool Expect(ref DeadlineSlot slot, Wait what, TimeSpan within)
+    private bool Expect(ref DeadlineSlot slot, Wait what, TimeSpan within, long now)
     {
-        var at = _sweeper.Time.GetTimestamp() + (long)(within.TotalSeconds * _sweeper.Time.TimestampFrequency);
+        var at = now + (long)(within.TotalSeconds * _sweeper.Time.TimestampFrequency);
         return at <= _totalDeadline ? slot.Set(what, at) : slot.Set(Wait.Total, _totalDeadline);
     }
 

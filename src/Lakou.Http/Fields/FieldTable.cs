@@ -55,6 +55,9 @@ public sealed partial class FieldTable : IHeaderDictionary
 
     public KnownField KnownAt(int i) => LineAt(i).Known;
 
+    /// <summary>The value of the first line of this field as Latin-1, empty without one; the same string as long as the bytes are the same.</summary>
+    public string TextOf(KnownField field) => IndexOf(field) is >= 0 and var i ? ValueText(i) : "";
+
     /// <summary>Adds a line; name and value must be of the grammar (<see cref="FieldGrammar"/>).</summary>
     public void Append(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value) => Append(KnownFields.Of(name), name, value);
 
@@ -203,6 +206,59 @@ public sealed partial class FieldTable : IHeaderDictionary
         }
 
         return at;
+    }
+
+    /// <summary>Adds all lines of another table, in one copy, but those of the given fields.</summary>
+    public void AppendAll(FieldTable source, FieldSet except)
+    {
+        var at = _used;
+        AppendRaw(source.Raw);
+        for (var i = 0; i < source.LineCount; i++)
+        {
+            ref readonly var line = ref source._lines[i];
+            if (!except.Contains(line.Known))
+            {
+                AddLine(line.Known, at + line.NameStart, line.NameLength, at + line.ValueStart, line.ValueLength);
+            }
+        }
+    }
+
+    /// <summary>Writes all lines but those of the given fields, neighbours that stand as they are to be written in one copy.</summary>
+    public void WriteLines(ref HeadBuffer head, FieldSet except)
+    {
+        for (var i = 0; i < LineCount;)
+        {
+            if (except.Contains(_lines[i].Known))
+            {
+                i++;
+                continue;
+            }
+
+            if (!IsWire(in _lines[i], out var end))
+            {
+                head.Field(NameOf(in _lines[i]), ValueOf(in _lines[i]));
+                i++;
+                continue;
+            }
+
+            var start = _lines[i++].NameStart;
+            while (i < LineCount && _lines[i].NameStart == end && !except.Contains(_lines[i].Known) && IsWire(in _lines[i], out var next))
+            {
+                end = next;
+                i++;
+            }
+
+            head.Write(_buffer.AsSpan(start, end - start));
+        }
+    }
+
+    /// <summary>Whether the line stands in the buffer as <c>name: value CRLF</c>, and where that ends.</summary>
+    private bool IsWire(in Line line, out int end)
+    {
+        var colon = line.NameStart + line.NameLength;
+        end = line.ValueStart + line.ValueLength + 2;
+        return line.ValueStart == colon + 2 && end <= _used
+            && _buffer[colon] == ':' && _buffer[colon + 1] == ' ' && _buffer[end - 2] == '\r' && _buffer[end - 1] == '\n';
     }
 
     /// <summary>The bytes that a parser has copied here so far.</summary>

@@ -47,15 +47,11 @@ public sealed partial class Http1Connection<TContext>
         Wake();
     }
 
-    /// <returns>Now.</returns>
-    private long Arm(Deadline kind, TimeSpan after)
-    {
-        var now = _time.GetTimestamp();
-        Volatile.Write(ref _deadline, At(kind, now, after));
-        return now;
-    }
+    private void Arm(Deadline kind, TimeSpan after) => Arm(kind, _time.GetTimestamp(), after);
 
-    /// <summary>As <see cref="Arm"/>, from any thread, unless what is set comes first or has fired or was taken back.</summary>
+    private void Arm(Deadline kind, long now, TimeSpan after) => Volatile.Write(ref _deadline, At(kind, now, after));
+
+    /// <summary>As <see cref="Arm(Deadline, TimeSpan)"/>, from any thread, unless what is set comes first or has fired or was taken back.</summary>
     private void ArmEarlier(Deadline kind, TimeSpan after)
     {
         var earlier = At(kind, _time.GetTimestamp(), after);

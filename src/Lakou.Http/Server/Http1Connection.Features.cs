@@ -10,15 +10,21 @@ namespace Lakou.Http.Server;
 /// The connection as the feature collection of its current request. The application's own context is a feature by its
 /// type; features unknown here are those of the transport.
 /// </summary>
-public sealed partial class Http1Connection<TContext> : IFeatureCollection, IHttpConnectionFeature, IHttpRequestIdentifierFeature, IHttpRequestLifetimeFeature
+public sealed partial class Http1Connection<TContext>
+    : IFeatureCollection, IHttpConnectionFeature, IHttpRequestIdentifierFeature, IHttpRequestLifetimeFeature, IClientWatchFeature
 {
     private readonly List<KeyValuePair<Type, object?>> _setFeatures = [];
     private CancellationTokenSource? _requestAborted;
     private CancellationToken? _requestAbortedOverride;
     private string? _traceIdentifier;
+    private readonly Lock _watchGate = new();
+    private IClientWatcher? _watcher;
     private int _requests;
 
     public bool IsReadOnly => false;
+
+    /// <summary>Somebody has set a feature of the current request: this may not be what they want asked.</summary>
+    public bool HasOthersFeatures => _setFeatures.Count > 0;
 
     public int Revision { get; private set; }
 
@@ -128,6 +134,28 @@ public sealed partial class Http1Connection<TContext> : IFeatureCollection, IHtt
 
     /// <summary>Resets the connection: the client sees that the response is broken.</summary>
     public void Abort() => _connection.Abort(new Microsoft.AspNetCore.Connections.ConnectionAbortedException("The application aborted the request."));
+
+    public bool IsClientGone => _clientGone;
+
+    void IClientWatchFeature.Watch(IClientWatcher watcher)
+    {
+        lock (_watchGate)
+        {
+            _watcher = watcher;
+            if (_clientGone)
+            {
+                watcher.OnClientGone();
+            }
+        }
+    }
+
+    void IClientWatchFeature.Unwatch()
+    {
+        lock (_watchGate)
+        {
+            _watcher = null;
+        }
+    }
 
     private void CancelRequest()
     {

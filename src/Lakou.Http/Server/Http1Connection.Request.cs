@@ -33,9 +33,24 @@ public sealed partial class Http1Connection<TContext>
 
     public string PathBase { get; set; } = "";
 
-    public string Path { get; set; } = "";
+    /// <summary>
+    /// Path and query as middleware expects them when nothing normalises the target: the path still encoded.
+    /// A gateway has its own reading of <see cref="RawTarget"/>, so they are cut out only when somebody asks.
+    /// </summary>
+    [AllowNull]
+    public string Path
+    {
+        get => field ??= SplitTarget().Path;
+        set;
+    }
 
-    public string QueryString { get; set; } = "";
+    /// <inheritdoc cref="Path"/>
+    [AllowNull]
+    public string QueryString
+    {
+        get => field ??= SplitTarget().Query;
+        set;
+    }
 
     public string RawTarget { get; set; } = "";
 
@@ -94,7 +109,7 @@ public sealed partial class Http1Connection<TContext>
         Protocol = _head.IsHttp10 ? "HTTP/1.0" : "HTTP/1.1";
         PathBase = "";
         MaxRequestBodySize = _options.BodyBytesMax;
-        SplitTarget();
+        (Path, QueryString) = (null, null);
         _requestBody.Begin(_head);
     }
 
@@ -103,23 +118,19 @@ public sealed partial class Http1Connection<TContext>
         ? (ip.Address.IsIPv4MappedToIPv6 ? ip.Address.MapToIPv4() : ip.Address, ip.Port)
         : default;
 
-    /// <summary>
-    /// Path and query as middleware expects them when nothing normalises the target: the path still encoded.
-    /// A gateway sets both from its own reading of <see cref="RawTarget"/>.
-    /// </summary>
-    private void SplitTarget()
+    private (string Path, string Query) SplitTarget()
     {
         if (_head.Form is TargetForm.Authority or TargetForm.Asterisk)
         {
-            (Path, QueryString) = ("", "");
-            return;
+            return ("", "");
         }
 
-        var target = RawTarget;
+        var target = _head.Target;
         var start = _head.PathStart;
         var query = target.IndexOf('?', start);
         var end = query < 0 ? target.Length : query;
-        Path = end == start ? "/" : start == 0 && end == target.Length ? target : target[start..end];
-        QueryString = query < 0 ? "" : target[query..];
+        return (
+            end == start ? "/" : start == 0 && end == target.Length ? target : target[start..end],
+            query < 0 ? "" : target[query..]);
     }
 }

@@ -1,7 +1,8 @@
 using System.Buffers;
-using System.Buffers.Text;
 using System.Diagnostics.CodeAnalysis;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+using Lakou.Http.Tasks;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http;
@@ -14,6 +15,9 @@ namespace Lakou.Http.Server;
 public sealed partial class Http1Connection<TContext>
     : IHttpResponseFeature, IHttpResponseBodyFeature, IHttpResponseTrailersFeature, IHttpInformationalFeature
 {
+    private static readonly FieldSet HopByHop = FieldSet.Where(KnownFields.IsHopByHop);
+    private static readonly byte[]?[] StatusLines = new byte[1000][]; // made when first sent
+
     private readonly FieldTable _responseFields = new();
     private readonly FieldTable _responseTrailers = new();
     private readonly ResponseWriter _responseWriter;
@@ -128,21 +132,20 @@ public sealed partial class Http1Connection<TContext>
             return;
         }
 
+        WriteInterim(status, fields);
+        await FlushOutputAsync(cancellation);
+    }
+
+    private void WriteInterim(int status, FieldTable fields)
+    {
         lock (_outputGate)
         {
-            WriteStatusLine(status, null);
-            for (var i = 0; i < fields.LineCount; i++)
-            {
-                if (!KnownFields.IsHopByHop(fields.KnownAt(i)))
-                {
-                    WriteField(fields.NameAt(i), fields.ValueAt(i));
-                }
-            }
-
-            _output.Write("\r\n"u8);
+            var head = new HeadBuffer(_output);
+            WriteStatusLine(ref head, status, null);
+            fields.WriteLines(ref head, HopByHop);
+            head.Write("\r\n"u8);
+            head.End();
         }
-
-        await FlushOutputAsync(cancellation);
     }
 
     /// <summary>Called by whoever reads the request's body, perhaps while another thread starts the response: then it is not needed any more.</summary>
@@ -297,73 +300,45 @@ public sealed partial class Http1Connection<TContext>
 
     private void WriteHeadLines()
     {
-        WriteStatusLine(StatusCode, ReasonPhrase);
-        var hasDate = false;
-        var hasLength = false;
-        for (var i = 0; i < _responseFields.LineCount; i++)
+        var head = new HeadBuffer(_output);
+        WriteStatusLine(ref head, StatusCode, ReasonPhrase);
+        _responseFields.WriteLines(ref head, default);
+        if (_contentLength >= 0 && !_responseFields.Contains(KnownField.ContentLength))
         {
-            var known = _responseFields.KnownAt(i);
-            hasDate |= known == KnownField.Date;
-            hasLength |= known == KnownField.ContentLength;
-            WriteField(_responseFields.NameAt(i), _responseFields.ValueAt(i));
-        }
-
-        if (!hasLength && _contentLength >= 0)
-        {
-            WriteContentLength();
+            head.Write("Content-Length: "u8);
+            head.Write(_contentLength);
+            head.Write("\r\n"u8);
         }
         else if (_responseKind == BodyKind.Chunked)
         {
-            _output.Write("Transfer-Encoding: chunked\r\n"u8);
+            head.Write("Transfer-Encoding: chunked\r\n"u8);
         }
 
-        if (!hasDate)
+        if (!_responseFields.Contains(KnownField.Date))
         {
-            _output.Write(HttpDate.Field(_time));
+            head.Write(HttpDate.Field(_time));
         }
 
         if (!_upgraded && !_keepAlive)
         {
-            _output.Write("Connection: close\r\n"u8);
+            head.Write("Connection: close\r\n"u8);
         }
         else if (_head.IsHttp10)
         {
-            _output.Write("Connection: keep-alive\r\n"u8);
+            head.Write("Connection: keep-alive\r\n"u8);
         }
 
-        _output.Write("\r\n"u8);
+        head.Write("\r\n"u8);
+        head.End();
     }
 
-    private void WriteStatusLine(int status, string? reason)
+    private static void WriteStatusLine(ref HeadBuffer head, int status, string? reason)
+        => head.Write(reason is null ? StatusLines[status] ??= StatusLine(status, null) : StatusLine(status, reason));
+
+    private static byte[] StatusLine(int status, string? reason)
     {
-        var span = _output.GetSpan(16);
-        "HTTP/1.1 "u8.CopyTo(span);
-        _ = Utf8Formatter.TryFormat(status, span[9..], out var digits);
-        span[9 + digits] = (byte)' ';
-        _output.Advance(10 + digits);
         var phrase = reason ?? (status == 103 ? "Early Hints" : ReasonPhrases.GetReasonPhrase(status)); // theirs are from before RFC 8297
-        _output.Advance(System.Text.Encoding.Latin1.GetBytes(phrase, _output.GetSpan(phrase.Length)));
-        _output.Write("\r\n"u8);
-    }
-
-    private void WriteField(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
-    {
-        var span = _output.GetSpan(name.Length + value.Length + 4);
-        name.CopyTo(span);
-        span[name.Length] = (byte)':';
-        span[name.Length + 1] = (byte)' ';
-        value.CopyTo(span[(name.Length + 2)..]);
-        "\r\n"u8.CopyTo(span[(name.Length + 2 + value.Length)..]);
-        _output.Advance(name.Length + value.Length + 4);
-    }
-
-    private void WriteContentLength()
-    {
-        var span = _output.GetSpan(48);
-        "Content-Length: "u8.CopyTo(span);
-        _ = Utf8Formatter.TryFormat(_contentLength, span[16..], out var digits);
-        "\r\n"u8.CopyTo(span[(16 + digits)..]);
-        _output.Advance(18 + digits);
+        return System.Text.Encoding.Latin1.GetBytes($"HTTP/1.1 {status} {phrase}\r\n");
     }
 
     /// <summary>Flushes, and watches the client's reading rate while it waits. A dead connection is a completed flush, as pipes have it; TLS throws.</summary>
@@ -372,6 +347,7 @@ public sealed partial class Http1Connection<TContext>
         var flush = _output.FlushAsync(cancellation);
         return flush.IsCompletedSuccessfully ? flush : WatchAsync(flush);
 
+        [AsyncMethodBuilder(typeof(PooledTaskBuilder<>))]
         async ValueTask<FlushResult> WatchAsync(ValueTask<FlushResult> pending)
         {
             _writeMark = AcknowledgedBytes();

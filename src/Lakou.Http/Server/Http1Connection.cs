@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
 using Lakou.Core.Faults;
 using Lakou.Core.Time;
+using Lakou.Http.Tasks;
 using Lakou.Transport;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
@@ -39,6 +40,7 @@ public sealed partial class Http1Connection<TContext> : ISwept, IHostContextCont
     private volatile bool _clientGone;
     private volatile bool _waitingForHead = true;
     private bool _broken;
+    private Fault? _refusal;
 
     /// <param name="connection">The transport below, after TLS if there is any.</param>
     /// <param name="application">Runs each request.</param>
@@ -63,6 +65,12 @@ public sealed partial class Http1Connection<TContext> : ISwept, IHostContextCont
     /// </summary>
     public long HeadStarted { get; private set; }
 
+    /// <summary>When its last byte was there.</summary>
+    public long HeadEnded { get; private set; }
+
+    /// <summary>When the response of the current request was complete, or the request had failed.</summary>
+    public long ResponseEnded { get; private set; }
+
     /// <summary>Serves the connection until it closes. Never throws for what a client does.</summary>
     public async Task RunAsync()
     {
@@ -74,15 +82,40 @@ public sealed partial class Http1Connection<TContext> : ISwept, IHostContextCont
         _options.Sweeper.Add(this);
         try
         {
-            while (await ReadHeadAsync())
+            // What nearly every request waits for is awaited here, in the one state machine that outlives it.
+            while (true)
             {
-                Disarm();
-                if (!await ProcessAsync())
+                BeginHead();
+                HeadOutcome outcome;
+                while ((outcome = ReadHead(await ReadAsync())) == HeadOutcome.Unknown)
                 {
+                }
+
+                if (outcome != HeadOutcome.Request)
+                {
+                    await (outcome == HeadOutcome.Refusal ? RefuseAsync(_refusal!) : default);
                     break;
                 }
 
-                Arm(Deadline.Idle, _options.IdleTimeout);
+                Disarm();
+                BeginRequest();
+                BeginResponse();
+                var context = _application.CreateContext(this);
+                Exception? failure = null;
+                try
+                {
+                    await _application.ServeAsync(context);
+                    await _responseWriter.EndAsync();
+                }
+                catch (Exception e)
+                {
+                    failure = e;
+                }
+
+                if (!await EndRequestAsync(context, failure))
+                {
+                    break;
+                }
             }
 
             await _output.CompleteAsync(); // over TLS this writes what is left, so it may fail as any write does
@@ -104,9 +137,7 @@ public sealed partial class Http1Connection<TContext> : ISwept, IHostContextCont
     private static bool IsGone(Exception e)
         => e is IOException or ConnectionAbortedException or OperationCanceledException or ObjectDisposedException;
 
-    /// <summary>False when there is no further request: end of stream, timeout, refusal.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<bool> ReadHeadAsync()
+    private void BeginHead()
     {
         _head.Reset();
         if (_requests > 0)
@@ -116,47 +147,59 @@ public sealed partial class Http1Connection<TContext> : ISwept, IHostContextCont
 
         _waitingForHead = true;
         Interlocked.MemoryBarrier(); // pairs with OnCloseRequested's: one of the two sees what the other wrote
-        while (true)
+    }
+
+    /// <summary>An empty end when the listener stops and nothing of another request is here.</summary>
+    private ValueTask<ReadResult> ReadAsync()
+    {
+        if (!_closeRequested || !_waitingForHead || _requests == 0)
         {
-            if (!_input.TryRead(out var result))
-            {
-                if (_closeRequested && _waitingForHead && _requests > 0)
+            return _input.ReadAsync();
+        }
+
+        return new(_input.TryRead(out var result) ? result : new ReadResult(default, isCanceled: false, isCompleted: true));
+    }
+
+    private HeadOutcome ReadHead(in ReadResult result)
+    {
+        var buffer = result.Buffer;
+        if (buffer.IsEmpty && result.IsCompleted)
+        {
+            return HeadOutcome.End;
+        }
+
+        var isFirst = !buffer.IsEmpty && _waitingForHead;
+        if (isFirst)
+        {
+            _waitingForHead = false;
+            HeadStarted = HeadEnded = _received?.FirstReceiveTimestamp is > 0 and var first ? first : _time.GetTimestamp();
+        }
+
+        var status = RequestParser.TryParse(buffer, _options.HeadLimits, _head, out var consumed, out var examined);
+        _input.AdvanceTo(consumed, examined);
+        switch (status)
+        {
+            case ParseStatus.Done:
+                HeadEnded = isFirst ? HeadStarted : _time.GetTimestamp();
+                return HeadOutcome.Request;
+            case ParseStatus.Invalid:
+                _refusal = _head.Error;
+                return HeadOutcome.Refusal;
+            case ParseStatus.NeedMore when isFirst:
+                Arm(Deadline.Head, _options.HeadTimeout);
+                break;
+            case ParseStatus.NeedMore when HasFired:
+                if (_waitingForHead)
                 {
-                    return false;
+                    return HeadOutcome.End;
                 }
 
-                result = await _input.ReadAsync();
-            }
-
-            var buffer = result.Buffer;
-            if (!buffer.IsEmpty && _waitingForHead)
-            {
-                _waitingForHead = false;
-                var now = Arm(Deadline.Head, _options.HeadTimeout);
-                HeadStarted = _received?.FirstReceiveTimestamp is > 0 and var first ? Math.Min(first, now) : now;
-            }
-
-            var status = RequestParser.TryParse(buffer, _options.HeadLimits, _head, out var consumed, out var examined);
-            _input.AdvanceTo(consumed, examined);
-            switch (status)
-            {
-                case ParseStatus.Done:
-                    return true;
-                case ParseStatus.Invalid:
-                    await RefuseAsync(_head.Error!);
-                    return false;
-                case ParseStatus.NeedMore when HasFired:
-                    if (!_waitingForHead)
-                    {
-                        await RefuseAsync(ServerFaults.HeadTimeout.With(
-                            $"The head must be complete within {_options.HeadTimeout.TotalSeconds:0.###} s of its first byte."));
-                    }
-
-                    return false;
-                case ParseStatus.NeedMore when result.IsCompleted:
-                    return false;
-            }
+                _refusal = ServerFaults.HeadTimeout.With(
+                    $"The head must be complete within {_options.HeadTimeout.TotalSeconds:0.###} s of its first byte.");
+                return HeadOutcome.Refusal;
         }
+
+        return result.IsCompleted ? HeadOutcome.End : HeadOutcome.Unknown;
     }
 
     /// <summary>Answers a head that never became a request, and closes.</summary>
@@ -187,26 +230,17 @@ public sealed partial class Http1Connection<TContext> : ISwept, IHostContextCont
         await LingerAsync();
     }
 
-    /// <summary>Runs one request. True when the connection can serve another.</summary>
-    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
-    private async ValueTask<bool> ProcessAsync()
+    /// <summary>True when the connection can serve another request, whose deadline has begun.</summary>
+    [AsyncMethodBuilder(typeof(PooledTaskBuilder<>))]
+    private async ValueTask<bool> EndRequestAsync(TContext context, Exception? failure)
     {
-        BeginRequest();
-        BeginResponse();
-        var context = _application.CreateContext(this);
-        Exception? failure = null;
-        try
+        if (failure is not null)
         {
-            await _application.ProcessRequestAsync(context);
-            await _responseWriter.EndAsync();
-        }
-        catch (Exception e)
-        {
-            failure = e;
-            await FailAsync(e);
+            await FailAsync(failure);
         }
 
         failure = await RunOnCompletedAsync() ?? failure;
+        ResponseEnded = _time.GetTimestamp();
         _application.DisposeContext(context, failure);
         EndRequestAborted();
         if (_broken || _clientGone || _upgraded)
@@ -214,17 +248,26 @@ public sealed partial class Http1Connection<TContext> : ISwept, IHostContextCont
             return false;
         }
 
-        if (_requestBody.IsFinished)
+        if (_keepAlive && !_closeRequested)
         {
-            return _keepAlive && !_closeRequested;
+            if (_requestBody.IsFinished)
+            {
+                Arm(Deadline.Idle, ResponseEnded, _options.IdleTimeout);
+                return true;
+            }
+
+            if (await _requestBody.TryDrainAsync())
+            {
+                Arm(Deadline.Idle, _options.IdleTimeout);
+                return true;
+            }
         }
 
-        if (_keepAlive && !_closeRequested && await _requestBody.TryDrainAsync())
+        if (!_requestBody.IsFinished)
         {
-            return true;
+            await LingerAsync();
         }
 
-        await LingerAsync();
         return false;
     }
 
@@ -281,6 +324,10 @@ public sealed partial class Http1Connection<TContext> : ISwept, IHostContextCont
     {
         _clientGone = true;
         CancelRequest();
+        lock (_watchGate)
+        {
+            _watcher?.OnClientGone();
+        }
     }
 
     /// <summary>
@@ -304,5 +351,16 @@ public sealed partial class Http1Connection<TContext> : ISwept, IHostContextCont
         {
             Wake();
         }
+    }
+
+    /// <summary>What a read says of the head.</summary>
+    private enum HeadOutcome
+    {
+        Unknown,
+        Request,
+        Refusal,
+
+        /// <summary>There is no further request: end of stream, timeout, a listener that stops.</summary>
+        End,
     }
 }

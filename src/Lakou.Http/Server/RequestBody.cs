@@ -1,6 +1,8 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
 using Lakou.Core.Faults;
+using Lakou.Http.Tasks;
 
 namespace Lakou.Http.Server;
 
@@ -69,6 +71,7 @@ public sealed partial class Http1Connection<TContext>
             }
         }
 
+        [AsyncMethodBuilder(typeof(PooledTaskBuilder<>))]
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
             if (_fault is not null)
@@ -201,6 +204,7 @@ public sealed partial class Http1Connection<TContext>
 
         public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
+        [AsyncMethodBuilder(typeof(PooledTaskBuilder<>))]
         private async ValueTask<ReadResult> WaitAsync(CancellationToken cancellation)
         {
             lock (_rateGate)

@@ -1,5 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+using Lakou.Http.Tasks;
 using Lakou.Transport;
 
 namespace Lakou.Http.Server;
@@ -113,6 +115,7 @@ public sealed partial class Http1Connection<TContext>
             => WriteAsync(ReadOnlyMemory<byte>.Empty, cancellationToken);
 
         /// <summary>Ends the body: what is held, the last chunk and the trailers, then one flush.</summary>
+        [AsyncMethodBuilder(typeof(PooledTaskBuilder))]
         public async ValueTask EndAsync()
         {
             if (_ended)

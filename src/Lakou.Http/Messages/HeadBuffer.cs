@@ -2,10 +2,10 @@ using System.Buffers.Text;
 using System.IO.Pipelines;
 using System.Text;
 
-namespace Lakou.Gateway.Forwarding;
+namespace Lakou.Http;
 
 /// <summary>Writes a head straight into a connection's output. <see cref="End"/> makes it part of the next flush.</summary>
-internal ref struct HeadBuffer
+public ref struct HeadBuffer
 {
     // Most heads fit the first piece; a field longer than a piece is written in several.
     private const int PieceBytes = 1024;

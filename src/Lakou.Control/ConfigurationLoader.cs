@@ -64,7 +64,7 @@ internal static class ConfigurationLoader
             return null;
         }
 
-        if (gateway.Listeners.Values.FirstOrDefault(listener => listener.Address.Overlaps(address)) is { } taken)
+        if (gateway.Listeners.Values.FirstOrDefault(listener => listener.Options.Udp is null && listener.Address.Overlaps(address)) is { } taken)
         {
             problems.Add("admin.address", $"listener '{taken.Name}' has this address already ({taken.Address.Text}); give each its own");
         }

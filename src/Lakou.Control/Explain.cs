@@ -83,8 +83,8 @@ internal static class Explain
         var colon = authority.LastIndexOf(':');
         var port = colon > authority.LastIndexOf(']') && ushort.TryParse(authority.AsSpan(colon + 1), out var written) ? written
             : scheme == "https" ? 443 : 80;
-        return [.. plan.Listeners.Values.Where(listener => scheme is null
-            || ((listener.Tls is not null) == (scheme == "https") && (listener.Address.EndPoint is not IPEndPoint ip || ip.Port == port || ip.Port == 0)))];
+        return [.. plan.Listeners.Values.Where(listener => listener.IsHttp && (scheme is null
+            || ((listener.Tls is not null) == (scheme == "https") && (listener.Address.EndPoint is not IPEndPoint ip || ip.Port == port || ip.Port == 0))))];
     }
 
     private static string ActionOf(RoutePlan route)

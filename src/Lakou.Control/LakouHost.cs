@@ -202,7 +202,7 @@ internal sealed partial class LakouHost : IAsyncDisposable
         _metrics.Loaded(taken: true, first: true, _settings.Time.GetUtcNow());
         foreach (var listener in Gateway.Listeners.Values)
         {
-            _log.LogDebug("Listener {Name} serves {Protocol} on {Address}", listener.Plan.Name, listener.Plan.Tls is null ? "http" : "https", listener.LocalEndPoint);
+            _log.LogDebug("Listener {Name} serves {Protocol} on {Address}", listener.Plan.Name, listener.Plan.Scheme, listener.LocalEndPoint);
         }
 
         _log.LogDebug("Lakou {Version} runs {Routes} routes to {Upstreams} upstreams; admin on {Address}", Version, plan.Gateway.Routes.Count, plan.Gateway.Upstreams.Count, AdminEndPoint);

@@ -50,7 +50,7 @@ internal static class References
             """.ReplaceLineEndings("\n"));
         foreach (var code in FaultCodes)
         {
-            page.Append($"| `{code.Name}` | {code.Status} | {code.Party.ToString().ToLowerInvariant()} | {Advice(code.Retry)} | {code.Title} |\n");
+            page.Append($"| `{code.Name}` | {(code.Status == 0 ? "–" : code.Status)} | {code.Party.ToString().ToLowerInvariant()} | {Advice(code.Retry)} | {code.Title} |\n");
         }
 
         return page.ToString();

@@ -1,5 +1,6 @@
 using Lakou.Core.Configuration;
 using Lakou.Gateway.Filters;
+using Lakou.Gateway.Layer4;
 using Lakou.Gateway.Listeners;
 using Lakou.Gateway.Routing;
 using Lakou.Gateway.Upstreams;
@@ -27,7 +28,7 @@ internal sealed record GatewayPlan(
         {
             if (ListenerPlan.Build(name, listener, directory, Print(document, $"listeners.{name}"), problems) is { } plan)
             {
-                if (listeners.Values.FirstOrDefault(other => other.Address.Overlaps(plan.Address)) is { } other)
+                if (listeners.Values.FirstOrDefault(other => other.Overlaps(plan)) is { } other)
                 {
                     problems.Add($"listeners.{name}.address", $"listener '{other.Name}' has this address already ({other.Address.Text}); give each its own");
                 }
@@ -41,12 +42,16 @@ internal sealed record GatewayPlan(
             pair => pair.Key,
             pair => UpstreamPlan.Build(pair.Key, pair.Value, Print(document, $"upstreams.{pair.Key}"), problems),
             StringComparer.Ordinal);
+        foreach (var listener in listeners.Values)
+        {
+            Layer4Plan.Check(listener, upstreams, document, problems);
+        }
 
         // 3. Routes: each on its own, then against each other.
         var routes = new Dictionary<string, RoutePlan>(StringComparer.Ordinal);
         foreach (var (name, route) in options.Routes)
         {
-            if (BuildRoute(name, route, options.Filters, document, problems) is { } plan)
+            if (BuildRoute(name, route, options.Filters, upstreams, document, problems) is { } plan)
             {
                 routes.Add(name, plan);
             }
@@ -65,6 +70,7 @@ internal sealed record GatewayPlan(
         string name,
         RouteOptions options,
         IReadOnlyDictionary<string, object?> common,
+        Dictionary<string, UpstreamPlan> upstreams,
         ConfigDocument document,
         Problems problems)
     {
@@ -73,9 +79,13 @@ internal sealed record GatewayPlan(
         var pattern = RoutePattern.TryParse(options.Match, RouterOptions.Default.RegexTimeout, (key, message) => problems.Add($"{path}.match.{key}", message));
         foreach (var (target, i) in (options.To ?? []).Select((target, i) => (target, i)))
         {
-            if (document.Find($"upstreams.{target.Upstream}") is null)
+            var at = options.To!.Count == 1 ? $"{path}.to" : $"{path}.to[{i}].upstream";
+            if (upstreams.TryGetValue(target.Upstream, out var upstream))
             {
-                var at = options.To!.Count == 1 ? $"{path}.to" : $"{path}.to[{i}].upstream";
+                Layer4Plan.CheckRoute(at, upstream, problems);
+            }
+            else if (document.Find($"upstreams.{target.Upstream}") is null)
+            {
                 problems.Add(at, $"unknown upstream '{target.Upstream}'{Nearest.Suggest(target.Upstream, (document.Find("upstreams") as ConfigMap)?.Entries.Select(entry => entry.Key.Text) ?? [])}");
             }
         }

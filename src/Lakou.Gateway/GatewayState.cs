@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using Lakou.Core.Configuration;
 using Lakou.Core.Time;
+using Lakou.Gateway.Layer4;
 using Lakou.Gateway.Listeners;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Routing;
@@ -23,7 +24,7 @@ internal sealed class GatewayState : IAsyncDisposable
     private readonly ILoggerFactory _loggers;
 
     // Written under the gate; read by the admin API at any time.
-    private readonly ConcurrentDictionary<string, Listener> _listeners = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, IListener> _listeners = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, UpstreamState> _upstreams = new(StringComparer.Ordinal);
     private readonly List<Task> _retiring = [];
     private readonly CancellationTokenSource _stopping = new();
@@ -63,7 +64,7 @@ internal sealed class GatewayState : IAsyncDisposable
 
     public IReadOnlyDictionary<string, UpstreamState> Upstreams => _upstreams;
 
-    public IReadOnlyDictionary<string, Listener> Listeners => _listeners;
+    public IReadOnlyDictionary<string, IListener> Listeners => _listeners;
 
     public IReadOnlyDictionary<string, RouteState> Routes => Volatile.Read(ref _routes);
 
@@ -183,10 +184,10 @@ internal sealed class GatewayState : IAsyncDisposable
     }
 
     /// <summary>The sockets of new and changed listeners by name; null when one could not be bound.</summary>
-    private Dictionary<string, ListenSocket>? Bind(GatewayPlan plan, Problems problems)
+    private Dictionary<string, IDisposable>? Bind(GatewayPlan plan, Problems problems)
     {
-        var sockets = new Dictionary<string, ListenSocket>(StringComparer.Ordinal);
-        var opened = new List<ListenSocket>();
+        var sockets = new Dictionary<string, IDisposable>(StringComparer.Ordinal);
+        var opened = new List<IDisposable>();
         var failed = false;
         foreach (var listener in plan.Listeners.Values)
         {
@@ -203,7 +204,7 @@ internal sealed class GatewayState : IAsyncDisposable
 
             try
             {
-                var socket = ListenSocket.Bind(listener.Address.EndPoint);
+                IDisposable socket = listener.Options.Udp is null ? ListenSocket.Bind(listener.Address.EndPoint) : DatagramSocket.Bind(listener.Address.EndPoint);
                 opened.Add(socket);
                 sockets.Add(listener.Name, socket);
             }
@@ -224,23 +225,25 @@ internal sealed class GatewayState : IAsyncDisposable
     }
 
     /// <summary>The socket of this address, if it is the listener's own or its listener gives it up. Port 0 is another address every time.</summary>
-    private ListenSocket? SocketFor(GatewayPlan plan, ListenerPlan listener)
+    private IDisposable? SocketFor(GatewayPlan plan, ListenerPlan listener)
     {
         var wanted = listener.Address.EndPoint;
-        return _listeners.GetValueOrDefault(listener.Name) is { } own && own.Plan.Address.EndPoint.Equals(wanted)
+        return _listeners.GetValueOrDefault(listener.Name) is { } own && HasIt(own.Plan)
             ? own.Socket
-            : _listeners.Values.FirstOrDefault(other => wanted is not IPEndPoint { Port: 0 } && other.Plan.Address.EndPoint.Equals(wanted)
-                && plan.Listeners.GetValueOrDefault(other.Plan.Name)?.Address.EndPoint.Equals(wanted) != true)?.Socket;
+            : _listeners.Values.FirstOrDefault(other => wanted is not IPEndPoint { Port: 0 } && HasIt(other.Plan)
+                && !(plan.Listeners.GetValueOrDefault(other.Plan.Name) is { } next && HasIt(next)))?.Socket;
+
+        bool HasIt(ListenerPlan other) => other.IsSameKind(listener) && other.Address.EndPoint.Equals(wanted);
     }
 
-    private async Task SwapListenersAsync(GatewayPlan plan, Dictionary<string, ListenSocket> sockets)
+    private async Task SwapListenersAsync(GatewayPlan plan, Dictionary<string, IDisposable> sockets)
     {
         var replaced = _listeners.Values
             .Where(listener => !plan.Listeners.ContainsKey(listener.Plan.Name) || sockets.ContainsKey(listener.Plan.Name))
             .ToArray();
         foreach (var (name, socket) in sockets)
         {
-            var listener = new Listener(plan.Listeners[name], socket, this, _clientSweeper, _loggers);
+            var listener = NewListener(plan.Listeners[name], socket);
             await listener.StartAsync();
             _listeners[name] = listener;
         }
@@ -258,7 +261,14 @@ internal sealed class GatewayState : IAsyncDisposable
         }
     }
 
-    private async Task RetireAsync(Listener listener, bool closeSocket)
+    private IListener NewListener(ListenerPlan plan, IDisposable socket) => plan.Scheme switch
+    {
+        "tcp" => new TcpRelayListener(plan, (ListenSocket)socket, this, _clientSweeper, _loggers),
+        "udp" => new UdpRelayListener(plan, (DatagramSocket)socket, this, _clientSweeper, _loggers),
+        _ => new Listener(plan, (ListenSocket)socket, this, _clientSweeper, _loggers),
+    };
+
+    private async Task RetireAsync(IListener listener, bool closeSocket)
     {
         using var drain = new CancellationTokenSource(Drain, Time);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(drain.Token, _stopping.Token);

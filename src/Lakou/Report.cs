@@ -27,7 +27,7 @@ internal static class Report
         var width = plan.Gateway.Listeners.Keys.Append("admin").Max(name => name.Length);
         foreach (var listener in plan.Gateway.Listeners.Values)
         {
-            to.WriteLine($"  {listener.Name.PadRight(width)}  {Address(listener.Tls is null ? "http" : "https", host.EndPointOf(listener.Name))}");
+            to.WriteLine($"  {listener.Name.PadRight(width)}  {Address(listener.Scheme, host.EndPointOf(listener.Name))}");
         }
 
         to.WriteLine($"  {"admin".PadRight(width)}  {Address("http", host.AdminEndPoint)}");

@@ -59,6 +59,6 @@ internal sealed record ListenersView(IReadOnlyList<ListenerView> Listeners);
 /// <param name="Address">As written.</param>
 /// <param name="Bound">As the system has it: port 0 has become a real one.</param>
 /// <param name="Tls">Whether connections are encrypted.</param>
-/// <param name="Protocols"><c>http1</c>, <c>http2</c>.</param>
-/// <param name="Connections">Open now.</param>
+/// <param name="Protocols"><c>http1</c>, <c>http2</c>; <c>tcp</c> or <c>udp</c> alone.</param>
+/// <param name="Connections">Open now; sessions of <c>udp</c>.</param>
 internal sealed record ListenerView(string Name, string Address, string Bound, bool Tls, IReadOnlyList<string> Protocols, int Connections);

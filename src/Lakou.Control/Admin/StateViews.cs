@@ -37,10 +37,12 @@ internal static class StateViews
                 endpoint.IdleConnections))]);
     }
 
-    private static ListenerView ListenerOf(Listener listener)
+    private static ListenerView ListenerOf(IListener listener)
     {
         var protocols = listener.Plan.Protocols;
-        string[] names = [.. protocols.HasFlag(Protocols.Http1) ? ["http1"] : Array.Empty<string>(), .. protocols.HasFlag(Protocols.Http2) ? ["http2"] : Array.Empty<string>()];
+        string[] names = !listener.Plan.IsHttp
+            ? [listener.Plan.Scheme]
+            : [.. protocols.HasFlag(Protocols.Http1) ? ["http1"] : Array.Empty<string>(), .. protocols.HasFlag(Protocols.Http2) ? ["http2"] : Array.Empty<string>()];
         return new(listener.Plan.Name, listener.Plan.Address.Text, listener.LocalEndPoint.ToString() ?? "", listener.Plan.Tls is not null, names, listener.Connections);
     }
 }

@@ -32,7 +32,7 @@ public enum RetryAdvice
 /// </summary>
 /// <param name="Name">Stable and kebab-case, <c>room/what</c>: <c>upstream/connect-timeout</c>.</param>
 /// <param name="Party">Who must act.</param>
-/// <param name="Status">HTTP status (RFC 9110 §15) when it ends a request.</param>
+/// <param name="Status">HTTP status (RFC 9110 §15) when it ends a request; 0 when it never does.</param>
 /// <param name="Title">One line for people; the same for every occurrence.</param>
 /// <param name="Retry">What a sender may do.</param>
 public sealed record FaultCode(string Name, FaultParty Party, int Status, string Title, RetryAdvice Retry = RetryAdvice.Never)

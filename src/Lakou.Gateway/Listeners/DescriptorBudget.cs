@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Logging;
+
 namespace Lakou.Gateway.Listeners;
 
 /// <summary>
@@ -11,6 +13,27 @@ internal static class DescriptorBudget
 
     // A client's connection, and one to an endpoint for its request.
     private const int EachConnection = 2;
+
+    // Fewer than this is a mistake of the environment rather than a small machine: nginx starts with 512.
+    private const int FewConnections = 512;
+
+    /// <summary>A listener's limit of connections, or what the process can carry of it, which is then logged.</summary>
+    public static int Bound(int limit, string listener, ILogger log)
+    {
+        var (budget, openFiles) = Read();
+        if (budget < limit)
+        {
+            log.Log(
+                budget < FewConnections ? LogLevel.Warning : LogLevel.Information,
+                "Listener {Listener} takes {Max} connections at a time, not {Limit}; more wait unanswered. The process may open {OpenFiles} files: raise that (ulimit -n, LimitNOFILE=) or lower limits.connections.",
+                listener,
+                budget,
+                limit,
+                openFiles);
+        }
+
+        return Math.Min(limit, budget);
+    }
 
     /// <summary>From <c>/proc/self/limits</c>, whose soft limit the runtime has raised to the hard one; no bound where there is none.</summary>
     public static (int Connections, long OpenFiles) Read()

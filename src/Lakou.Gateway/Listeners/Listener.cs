@@ -21,11 +21,8 @@ namespace Lakou.Gateway.Listeners;
 ///                                             └─ HTTP/2: Kestrel
 /// </code>
 /// </summary>
-internal sealed class Listener : IAsyncDisposable
+internal sealed class Listener : IListener
 {
-    // Fewer than this is a mistake of the environment rather than a small machine: nginx starts with 512.
-    private const int FewConnections = 512;
-
     private static readonly TimeSpan HandshakeTimeout = TimeSpan.FromSeconds(10); // Kestrel's
 
     private static readonly IServiceProvider NoServices = new ServiceCollection().AddLogging().BuildServiceProvider();
@@ -50,19 +47,7 @@ internal sealed class Listener : IAsyncDisposable
         _log = loggers.CreateLogger("Lakou.Listener." + plan.Name);
         _application = new GatewayApplication(gateway, plan);
         var options = plan.Options;
-        var (budget, openFiles) = DescriptorBudget.Read();
-        _connectionsMax = Math.Min(options.Limits.Connections, budget);
-        if (_connectionsMax < options.Limits.Connections)
-        {
-            _log.Log(
-                budget < FewConnections ? LogLevel.Warning : LogLevel.Information,
-                "Listener {Listener} takes {Max} connections at a time, not {Limit}; more wait unanswered. The process may open {OpenFiles} files: raise that (ulimit -n, LimitNOFILE=) or lower limits.connections.",
-                plan.Name,
-                _connectionsMax,
-                options.Limits.Connections,
-                openFiles);
-        }
-
+        _connectionsMax = DescriptorBudget.Bound(options.Limits.Connections, plan.Name, _log);
         _http1 = new Http1Options
         {
             Sweeper = sweeper,
@@ -97,7 +82,7 @@ internal sealed class Listener : IAsyncDisposable
     /// <summary>The bound address; its port is the real one when the plan said 0.</summary>
     public EndPoint LocalEndPoint => _socket.LocalEndPoint;
 
-    public ListenSocket Socket => _socket;
+    public IDisposable Socket => _socket;
 
     public int Connections => Volatile.Read(ref _connections);
 

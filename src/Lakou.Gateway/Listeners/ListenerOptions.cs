@@ -1,6 +1,7 @@
 using System.Net;
 using Lakou.Core.Configuration;
 using Lakou.Gateway.Forwarding;
+using Lakou.Gateway.Layer4;
 
 namespace Lakou.Gateway.Listeners;
 
@@ -86,6 +87,12 @@ internal sealed record ListenerOptions
 {
     public string Address { get; init; } = "";
 
+    public TcpOptions? Tcp { get; init; }
+
+    public UdpOptions? Udp { get; init; }
+
+    public IReadOnlyList<IPNetwork> AcceptProxy { get; init; } = [];
+
     public TlsOptions? Tls { get; init; }
 
     public IReadOnlyList<Protocols> Protocols { get; init; } = [Listeners.Protocols.Http1, Listeners.Protocols.Http2];
@@ -112,6 +119,9 @@ internal sealed record ListenerOptions
 
     public static Shape<ListenerOptions> Shape { get; } = Shapes.Object("listener", "An address that accepts connections.", () => new ListenerOptions())
         .Required("address", Shapes.Text(2, 256), o => o.Address, (o, v) => o with { Address = v }, "`:8080` on every address, `127.0.0.1:8080`, `[::1]:8080`, or `unix:/path`. Port 0 takes a free one.")
+        .Field("tcp", TcpOptions.Shape, o => o.Tcp, (o, v) => o with { Tcp = v }, "Passes connections on byte for byte, instead of serving HTTP.")
+        .Field("udp", UdpOptions.Shape, o => o.Udp, (o, v) => o with { Udp = v }, "Passes datagrams on, instead of serving HTTP.")
+        .Field("accept-proxy", Shapes.List(NetworkShape), o => o.AcceptProxy, (o, v) => o with { AcceptProxy = v }, "With `tcp`: peers that begin each connection with a PROXY header, version 1 or 2, which says whom they speak for. Those that do not are closed.")
         .Field("tls", TlsOptions.Shape, o => o.Tls, (o, v) => o with { Tls = v }, "TLS on this address; without it, plain text.")
         .Field("protocols", Shapes.List(Shapes.Choice(("http1", Listeners.Protocols.Http1), ("http2", Listeners.Protocols.Http2)), min: 1), o => o.Protocols, (o, v) => o with { Protocols = v }, "HTTP versions that are served. On plain text HTTP/2 begins with prior knowledge; with TLS by ALPN.")
         .Field("trusted-proxies", Shapes.List(NetworkShape), o => o.TrustedProxies, (o, v) => o with { TrustedProxies = v }, "Peers whose `X-Forwarded-*` and `Forwarded` are kept and extended; those of all others are replaced.")
@@ -120,7 +130,8 @@ internal sealed record ListenerOptions
         .Field("body-rate", Shapes.Size(1, 1 << 30), o => o.BodyRate, (o, v) => o with { BodyRate = v }, "Bytes a second that a client must send of a body, or read of an answer, over any 5 s of waiting for it.")
         .Field("encoded-slashes", Shapes.Choice(("reject", EncodedSlashes.Reject), ("keep", EncodedSlashes.Keep)), o => o.EncodedSlashes, (o, v) => o with { EncodedSlashes = v }, "`%2F` in a path: 400, or part of one segment.")
         .Field("slashes", Shapes.Choice(("merge", Slashes.Merge), ("keep", Slashes.Keep)), o => o.Slashes, (o, v) => o with { Slashes = v }, "`//` in a path: one slash, or an empty segment.")
-        .Field("underscores", Shapes.Choice(("drop", Underscores.Drop), ("keep", Underscores.Keep)), o => o.Underscores, (o, v) => o with { Underscores = v }, "Header names with an underscore, which some servers read as a hyphen.");
+        .Field("underscores", Shapes.Choice(("drop", Underscores.Drop), ("keep", Underscores.Keep)), o => o.Underscores, (o, v) => o with { Underscores = v }, "Header names with an underscore, which some servers read as a hyphen.")
+        .Check((o, node, problems) => Layer4Options.Check(o.Tcp, o.Udp, node, problems));
 
     private static bool TryParseNetwork(string text, out IPNetwork network)
     {

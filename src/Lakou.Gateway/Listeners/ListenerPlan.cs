@@ -1,5 +1,6 @@
 using Lakou.Core.Configuration;
 using Lakou.Gateway.Forwarding;
+using Lakou.Gateway.Layer4;
 using Lakou.Gateway.Routing;
 using Lakou.Http;
 
@@ -17,6 +18,20 @@ internal sealed record ListenerPlan(
     ListenerOptions Options,
     string Fingerprint)
 {
+    /// <summary>What a listener of TCP does; null for others.</summary>
+    public TcpPlan? Tcp { get; init; }
+
+    /// <summary><c>http</c>, <c>https</c>, <c>tcp</c> or <c>udp</c>.</summary>
+    public string Scheme => Options.Tcp is not null ? "tcp" : Options.Udp is not null ? "udp" : Tls is null ? "http" : "https";
+
+    public bool IsHttp => Options is { Tcp: null, Udp: null };
+
+    /// <summary>Whether both cannot be bound at once. TCP and UDP have ports of their own.</summary>
+    public bool Overlaps(ListenerPlan other) => IsSameKind(other) && Address.Overlaps(other.Address);
+
+    /// <summary>Whether one can take over the other's socket, were the address the same.</summary>
+    public bool IsSameKind(ListenerPlan other) => (Options.Udp is null) == (other.Options.Udp is null);
+
     /// <summary>Null when the address is unusable.</summary>
     public static ListenerPlan? Build(string name, ListenerOptions options, string directory, string fingerprint, Problems problems)
     {
@@ -37,6 +52,9 @@ internal sealed record ListenerPlan(
             new TargetRules { AllowEncodedSlash = options.EncodedSlashes == EncodedSlashes.Keep, MergeSlashes = options.Slashes == Slashes.Merge },
             new HeadLimits((int)options.Limits.Head, options.Limits.Fields, (int)Math.Min(options.Limits.Head, 8 << 10)), // 8 KiB a line: nginx's large_client_header_buffers
             options,
-            fingerprint + tls?.Fingerprint);
+            fingerprint + tls?.Fingerprint)
+        {
+            Tcp = options.Tcp is null ? null : TcpPlan.Build(path + ".tcp", options.Tcp, problems),
+        };
     }
 }

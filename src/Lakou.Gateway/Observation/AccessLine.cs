@@ -16,7 +16,7 @@ namespace Lakou.Gateway.Observation;
 /// Whatever comes from outside is clipped and escaped: a line never holds a control character, a format character
 /// (which would turn the direction of a terminal) or half a surrogate pair.
 /// </summary>
-internal ref struct AccessLine
+internal ref partial struct AccessLine
 {
     /// <summary>
     /// More than any line can need: the clips below are 4,100 characters, each at most 6 bytes when escaped,

@@ -1,4 +1,5 @@
 using Lakou.Core.Metrics;
+using Lakou.Gateway.Layer4;
 using Microsoft.Extensions.Logging;
 
 namespace Lakou.Gateway.Observation;
@@ -78,6 +79,16 @@ internal sealed class AccessLog : IAsyncDisposable
         byte[] line = t_line ??= GC.AllocateUninitializedArray<byte>(AccessLine.MaxBytes);
         int length = AccessLine.Format(exchange, _format == AccessLogFormat.Json, _time.GetUtcNow(), line);
         Add(line.AsSpan(0, length));
+    }
+
+    /// <inheritdoc cref="Write(Exchange)"/>
+    public void Write(RelayedConnection connection)
+    {
+        if (_format != AccessLogFormat.Off)
+        {
+            byte[] line = t_line ??= GC.AllocateUninitializedArray<byte>(AccessLine.MaxBytes);
+            Add(line.AsSpan(0, AccessLine.Format(connection, _format == AccessLogFormat.Json, _time.GetUtcNow(), line)));
+        }
     }
 
     /// <summary>Returns when every line added before the call was written, or dropped because the output is broken.</summary>

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using Lakou.Core.Faults;
 using Lakou.Core.Metrics;
+using Lakou.Gateway.Layer4;
 
 namespace Lakou.Gateway.Observation;
 
@@ -16,6 +17,7 @@ internal sealed class GatewayMetrics
     private readonly ConcurrentDictionary<string, RouteMetrics> _routes = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<(string Upstream, string Endpoint), EndpointMetrics> _endpoints = new();
     private readonly ConcurrentDictionary<string, ListenerMetrics> _listeners = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Layer4Metrics> _layer4 = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Counter> _faultsByCode = new(StringComparer.Ordinal);
     private readonly MetricFamily<Counter> _faults;
     private readonly MetricFamily<Counter> _reloads;
@@ -27,8 +29,9 @@ internal sealed class GatewayMetrics
     public GatewayMetrics(MetricRegistry registry, string version)
     {
         Routes = new RouteFamilies(registry);
-        _faults = registry.CounterFamily("lakou_faults_total", "Requests ended by a fault", ["code"]);
+        _faults = registry.CounterFamily("lakou_faults_total", "Requests, and connections of layer 4, ended by a fault", ["code"]);
         Listeners = new ListenerFamilies(registry);
+        Relays = new Layer4Families(registry);
         Endpoints = new EndpointFamilies(registry);
         _reloads = registry.CounterFamily("lakou_config_reloads_total", "Configurations loaded after the first, by result", ["result"]);
         _lastReloadSuccessful = registry.Gauge("lakou_config_last_reload_successful", "Whether the last configuration was taken, 1 or 0");
@@ -46,6 +49,8 @@ internal sealed class GatewayMetrics
     private RouteFamilies Routes { get; }
 
     private ListenerFamilies Listeners { get; }
+
+    private Layer4Families Relays { get; }
 
     private EndpointFamilies Endpoints { get; }
 
@@ -74,8 +79,16 @@ internal sealed class GatewayMetrics
 
     public ListenerMetrics Listener(string name) => _listeners.GetOrAdd(name, static (key, families) => new ListenerMetrics(families, key), Listeners);
 
+    /// <summary>The holder of a listener of layer 4, gone with the listener's.</summary>
+    public Layer4Metrics Layer4(string name) => _layer4.GetOrAdd(name, static (key, own) => new Layer4Metrics(own.Relays, own.Listener(key), key), this);
+
     public void RemoveListener(string name)
     {
+        if (_layer4.TryRemove(name, out Layer4Metrics? relay))
+        {
+            relay.Remove();
+        }
+
         if (_listeners.TryRemove(name, out ListenerMetrics? listener))
         {
             listener.Remove();
@@ -94,9 +107,11 @@ internal sealed class GatewayMetrics
         exchange.RouteMetrics = null;
         if (exchange.Fault is { Code: FaultCode code })
         {
-            _faultsByCode.GetOrAdd(code.Name, static (name, faults) => faults.With(name), _faults).Increment();
+            Count(code);
         }
     }
+
+    public void Count(FaultCode code) => _faultsByCode.GetOrAdd(code.Name, static (name, faults) => faults.With(name), _faults).Increment();
 
     /// <summary>A configuration was taken, or refused with its problems.</summary>
     /// <param name="taken">The new plan serves.</param>

@@ -3,9 +3,12 @@ using System.Net.Sockets;
 
 namespace Lakou.Gateway.Upstreams;
 
-/// <summary>Where an endpoint listens: <c>http://host:port</c> over TCP, or <c>unix:/path</c>.</summary>
+/// <summary>Where an endpoint listens: <c>http://host:port</c>, <c>tcp://host:port</c>, <c>udp://host:port</c>, or <c>unix:/path</c>.</summary>
 internal sealed record EndpointAddress(string Text, EndPoint EndPoint, string Authority)
 {
+    /// <summary><c>http</c>, <c>tcp</c>, <c>udp</c>, or <c>unix</c>, which says nothing of what is spoken there.</summary>
+    public string Scheme { get; } = Text[..Text.IndexOf(':', StringComparison.Ordinal)];
+
     /// <summary>Host or path, for spans and client metrics.</summary>
     public string Host { get; } = EndPoint switch
     {
@@ -46,13 +49,13 @@ internal sealed record EndpointAddress(string Text, EndPoint EndPoint, string Au
 
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Host.Length == 0 || uri.Port == 0)
         {
-            error = "not an address; use http://host:port or unix:/path";
+            error = "not an address; use http://host:port, tcp://host:port, udp://host:port or unix:/path";
             return null;
         }
 
-        if (!string.Equals(uri.Scheme, "http", StringComparison.Ordinal))
+        if (uri.Scheme is not ("http" or "tcp" or "udp"))
         {
-            error = $"'{uri.Scheme}' endpoints are not supported; use http://host:port or unix:/path";
+            error = $"'{uri.Scheme}' endpoints are not supported; use http://host:port, tcp://host:port, udp://host:port or unix:/path";
             return null;
         }
 
@@ -68,9 +71,15 @@ internal sealed record EndpointAddress(string Text, EndPoint EndPoint, string Au
             return null;
         }
 
+        if (uri.Port < 0)
+        {
+            error = $"the port is missing; use {uri.Scheme}://{uri.Host}:port";
+            return null;
+        }
+
         EndPoint endpoint = IPAddress.TryParse(uri.Host.Trim('[', ']'), out var address)
             ? new IPEndPoint(address, uri.Port)
             : new DnsEndPoint(uri.Host, uri.Port);
-        return new($"http://{uri.Authority}", endpoint, uri.Authority);
+        return new($"{uri.Scheme}://{uri.Authority}", endpoint, uri.Authority);
     }
 }

@@ -24,7 +24,7 @@ internal sealed record EndpointOptions
     private static readonly Shape<string> UrlShape = Shapes.Text(1, 512);
 
     public static Shape<EndpointOptions> Shape { get; } = Shapes.Object("endpoint", "One address of an upstream.", () => new EndpointOptions())
-        .Required("url", UrlShape, o => o.Url, (o, v) => o with { Url = v }, "`http://host:port`, or `unix:/path` for a Unix socket.")
+        .Required("url", UrlShape, o => o.Url, (o, v) => o with { Url = v }, "`http://host:port`; `unix:/path` for a Unix socket; `tcp://host:port` or `udp://host:port` for listeners of layer 4.")
         .Field("weight", Shapes.Integer(1, 1000), o => o.Weight, (o, v) => o with { Weight = v }, "Share of the traffic relative to the other endpoints.")
         .Or(UrlShape, url => new EndpointOptions { Url = url });
 }

@@ -16,6 +16,9 @@ internal sealed record UpstreamPlan(
     TimeSpan PoolAge,
     string Fingerprint)
 {
+    /// <summary>What its endpoints speak: <c>http</c>, <c>tcp</c>, <c>udp</c>; <c>unix</c> when the address of none tells.</summary>
+    public string Scheme => Endpoints.Select(endpoint => endpoint.Address.Scheme).FirstOrDefault(scheme => scheme != "unix") ?? "unix";
+
     public static UpstreamPlan Build(string name, UpstreamOptions options, string fingerprint, Problems problems)
     {
         var path = $"upstreams.{name}.endpoints";
@@ -42,6 +45,12 @@ internal sealed record UpstreamPlan(
             }
         }
 
-        return new(name, endpoints, options.Balance, options.Host, options.Timeouts, options.Pool.Size, options.Pool.Idle, options.Pool.Age, fingerprint);
+        var plan = new UpstreamPlan(name, endpoints, options.Balance, options.Host, options.Timeouts, options.Pool.Size, options.Pool.Idle, options.Pool.Age, fingerprint);
+        if (endpoints.Find(endpoint => endpoint.Address.Scheme != plan.Scheme && (endpoint.Address.Scheme != "unix" || plan.Scheme == "udp")) is { } other)
+        {
+            problems.Add(path, $"{other.Address.Text} stands beside {plan.Scheme} endpoints; an upstream's endpoints speak one protocol");
+        }
+
+        return plan;
     }
 }

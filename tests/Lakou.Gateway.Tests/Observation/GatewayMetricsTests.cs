@@ -1,5 +1,6 @@
 using Lakou.Core.Metrics;
 using Lakou.Core.Tests.Metrics;
+using Lakou.Gateway.Layer4;
 using Lakou.Gateway.Observation;
 
 namespace Lakou.Gateway.Tests.Observation;
@@ -129,6 +130,7 @@ public sealed class GatewayMetricsTests
         ListenerMetrics listener = _metrics.Listener("web");
         listener.Open();
         listener.Refuse("limit");
+        _metrics.Layer4("dns").Drop(DropReason.Sessions);
         _metrics.Loaded(taken: true, first: false, DateTimeOffset.UnixEpoch);
 
         string text = Exposition.Text(_registry);
@@ -136,6 +138,19 @@ public sealed class GatewayMetricsTests
             _registry.Describe().Where(family => family.Name != "lakou_metric_children_overflowed_total"),
             family => Assert.Contains($"# TYPE {family.Name} ", text, StringComparison.Ordinal));
         await Promtool.Accepts(Exposition.Bytes(_registry));
+    }
+
+    [Fact]
+    public void A_listener_of_layer_4_takes_its_series_with_it()
+    {
+        var dns = _metrics.Layer4("dns");
+        dns.Connections.Open();
+        dns.In.Add(1);
+        dns.Drop(DropReason.Unsent);
+        Assert.Equal(1, Value("lakou_datagrams_dropped_total{listener=\"dns\",reason=\"unsent\"}"));
+        _metrics.RemoveListener("dns");
+        dns.Drop(DropReason.Sessions); // by a session that outlives it
+        Assert.DoesNotContain("dns", Exposition.Text(_registry), StringComparison.Ordinal);
     }
 
     private void Serve(RouteMetrics route)

@@ -1,0 +1,198 @@
+using System.Net;
+using Lakou.Core.Faults;
+using Lakou.Core.Time;
+using Lakou.Gateway.Listeners;
+using Lakou.Transport;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Logging;
+
+namespace Lakou.Gateway.Layer4;
+
+/// <summary>
+/// One client of a <c>tcp</c> listener, from accept to the last log line.
+/// <code>
+/// accept → its loop → PROXY header, from peers that send one → server name, when names matter → endpoint → PROXY header to it → relay
+/// </code>
+/// </summary>
+internal sealed class TcpSession(GatewayState gateway, ListenerPlan listener, Layer4Metrics metrics, Sweeper sweeper, ConnectionContext client)
+{
+    // Kestrel's handshake timeout, which is what comes after: one for the PROXY header and the ClientHello together.
+    private static readonly TimeSpan s_headTimeout = TimeSpan.FromSeconds(10);
+
+    private readonly TcpPlan _plan = listener.Tcp!;
+    private readonly RelayedConnection _entry = new(listener.Name, "tcp", gateway.Time.GetTimestamp());
+    private EndPoint? _source = client.RemoteEndPoint;
+    private EndPoint? _destination = client.LocalEndPoint;
+    private Relay? _relay;
+    private volatile bool _isCut;
+
+    /// <summary>The run, once it has begun; for who waits for the end of all.</summary>
+    public Task Ended { get; set; } = Task.CompletedTask;
+
+    /// <summary>To the end, its connections closed. Never fails.</summary>
+    public async Task RunAsync()
+    {
+        metrics.Connections.Open();
+        KeepOpen(client);
+        try
+        {
+            // 1. Onto its loop, where its connection to the endpoint will be too.
+            await new LoopSwitch(client, gateway.Transport);
+            _entry.Fault = await ServeAsync();
+        }
+        catch (Exception e)
+        {
+            gateway.Log.LogError(e, "lakou/bug on listener {Listener}", listener.Name);
+            _entry.Fault = GatewayFaults.Bug.With("The failure is in the log.");
+            client.Abort();
+        }
+
+        // 6. What happened.
+        _entry.Fault = _isCut && _entry.Fault is not null ? Layer4Faults.Drained.With("The listener stopped or changed, and the time to drain has passed.") : _entry.Fault;
+        _entry.Client = AddressOf(_source);
+        metrics.Connections.Close();
+        _entry.Finish(gateway);
+        await client.DisposeAsync();
+    }
+
+    /// <summary>Ends it now, wherever it is: whatever waits for the client or the endpoint fails.</summary>
+    public void Cut()
+    {
+        _isCut = true;
+        client.Abort();
+        Interlocked.MemoryBarrier(); // who begins to relay sees the mark, or we see the relay
+        Volatile.Read(ref _relay)?.Cut();
+    }
+
+    private async ValueTask<Fault?> ServeAsync()
+    {
+        // 2. What the connection begins with. 3. Where it goes.
+        var (upstreamName, fault) = await ChooseAsync();
+        if (upstreamName is null)
+        {
+            Refuse(fault);
+            return fault;
+        }
+
+        // The plan names none that is not there; an older one may, while its listener drains.
+        _entry.Upstream = upstreamName;
+        if (!gateway.Upstreams.TryGetValue(upstreamName, out var upstream))
+        {
+            return Upstreams.UpstreamFaults.NoEndpoint.With($"Upstream '{upstreamName}' has left the configuration.");
+        }
+
+        // 4. An endpoint.
+        (var dialled, fault) = await Dialer.ConnectAsync(gateway, upstream, _entry, client.ConnectionClosed);
+        return dialled is null ? fault : await RelayAsync(dialled);
+    }
+
+    private async ValueTask<Fault?> RelayAsync(Dialled dialled)
+    {
+        // 5. Both ways, until both have ended.
+        await using var endpoint = dialled.Connection;
+        KeepOpen(endpoint);
+        try
+        {
+            if (_plan.ProxyProtocol != ProxyProtocol.Off)
+            {
+                ProxyHeader.Write(endpoint.Transport.Output, _plan.ProxyProtocol, _source, _destination);
+                await endpoint.Transport.Output.FlushAsync();
+            }
+
+            var relay = new Relay(client, endpoint, _plan.Idle, sweeper, _entry);
+            Interlocked.Exchange(ref _relay, relay);
+            if (_isCut)
+            {
+                relay.Cut();
+            }
+
+            var broken = await relay.RunAsync(metrics.In, metrics.Out);
+            return broken?.With($"After {_entry.BytesIn} bytes in and {_entry.BytesOut} out.");
+        }
+        finally
+        {
+            dialled.Leave();
+        }
+    }
+
+    /// <summary>The name of an upstream; without one, the fault, or none when the client left before it said anything.</summary>
+    private async ValueTask<(string? Upstream, Fault? Fault)> ChooseAsync()
+    {
+        var expectsHeader = AddressOf(_source) is { } peer && listener.Options.AcceptProxy.Any(network => network.Contains(peer));
+        if (!expectsHeader && _plan.Names.IsEmpty)
+        {
+            return (_plan.To, null);
+        }
+
+        using var timeout = new CancellationTokenSource(s_headTimeout, gateway.Time);
+        try
+        {
+            if (expectsHeader)
+            {
+                var (status, header) = await ConnectionStart.ReadProxyHeaderAsync(client.Transport.Input, timeout.Token);
+                if (status != ProxyHeaderStatus.Found)
+                {
+                    return (null, Layer4Faults.BadProxyHeader.With($"{_source} is in accept-proxy, and began with something else than a PROXY header."));
+                }
+
+                _source = header.Source ?? _source;
+                _destination = header.Destination ?? _destination;
+            }
+
+            return _plan.Names.IsEmpty ? (_plan.To, null) : await ChooseByNameAsync(timeout.Token);
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        {
+            return (null, Layer4Faults.HeadTimeout.With($"It did not arrive within {s_headTimeout.TotalSeconds} s."));
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException)
+        {
+            return (null, Layer4Faults.ClientReset.With("It left before it had said where it wants to go."));
+        }
+    }
+
+    private async ValueTask<(string? Upstream, Fault? Fault)> ChooseByNameAsync(CancellationToken timeout)
+    {
+        var (status, name, isEmpty) = await ConnectionStart.PeekClientHelloAsync(client.Transport.Input, timeout);
+        _entry.ServerName = name;
+        switch (status)
+        {
+            case ClientHelloStatus.NeedMore when isEmpty:
+                return (null, null); // a probe
+            case ClientHelloStatus.NeedMore or ClientHelloStatus.Invalid:
+                return (null, Layer4Faults.BadClientHello.With("What the client sent is a broken or an endless ClientHello."));
+            case ClientHelloStatus.NotTls when _plan.To is null:
+                return (null, Layer4Faults.BadClientHello.With("What the client sent is not TLS."));
+        }
+
+        if ((name is null ? null : _plan.Names.Find(name)) is { } upstream)
+        {
+            return (upstream, null);
+        }
+
+        if (_plan.To is null)
+        {
+            // unrecognized_name (RFC 6066 §3), so that the client can tell why it is closed.
+            await client.Transport.Output.WriteAsync("\x15\x03\x03\x00\x02\x02\x70"u8.ToArray(), timeout);
+            return (null, Layer4Faults.NoServerName.With(name is null ? "The client names no server." : $"No upstream for '{name}'."));
+        }
+
+        return (_plan.To, null);
+    }
+
+    private void Refuse(Fault? fault)
+    {
+        if (fault is not null)
+        {
+            metrics.Connections.Refuse(fault.Code.Name["layer4/".Length..]);
+        }
+    }
+
+    /// <summary>The end of one direction is not the end of the connection.</summary>
+    private static void KeepOpen(ConnectionContext connection) => connection.Features.GetRequiredFeature<IHalfCloseFeature>().KeepOpenOnPeerFin = true;
+
+    /// <summary>IPv4 as itself, also on a socket that takes both; null when it is no IP address.</summary>
+    public static IPAddress? AddressOf(EndPoint? end)
+        => end is not IPEndPoint { Address: var address } ? null : address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+}

@@ -147,15 +147,15 @@ internal static partial class Forwarder
             var ended = false;
             try
             {
-                await EndPumpAsync();
                 exchange.Features.Watch?.Unwatch();
                 await _gone.DisposeAsync();
                 _gone = default;
+                await EndPumpAsync();
                 ended = true;
             }
             finally
             {
-                _now = _hasWaited ? exchange.Timestamp() : _now;
+                _now = _complete && !_hasWaited ? _now : exchange.Timestamp();
                 if (ended && _reusable)
                 {
                     endpoint.Return(_connection, _plan, _now);

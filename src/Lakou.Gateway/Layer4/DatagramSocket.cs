@@ -22,6 +22,9 @@ internal sealed class DatagramSocket : IDisposable
 
     public Socket Socket { get; }
 
+    /// <summary>Whose rules hold: the last that took the socket, whoever receives.</summary>
+    public UdpRelayListener? Listener { get; set; }
+
     /// <summary>The address as bound: a port 0 has become the real one.</summary>
     public EndPoint LocalEndPoint { get; }
 

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Net.Sockets;
 using Lakou.Core.Faults;
 using Lakou.Core.Metrics;
@@ -24,6 +23,7 @@ internal sealed class Relay(ConnectionContext client, ConnectionContext endpoint
     private readonly long _idleTicks = (long)(idle.TotalSeconds * sweeper.Time.TimestampFrequency);
     private long _lastByte = sweeper.Time.GetTimestamp();
     private FaultCode? _broken;
+    private FaultCode? _unsent;
 
     /// <returns>What broke it; null when both sides ended it.</returns>
     public async Task<FaultCode?> RunAsync(Counter bytesIn, Counter bytesOut)
@@ -33,6 +33,10 @@ internal sealed class Relay(ConnectionContext client, ConnectionContext endpoint
         {
             // In this order: a direction runs here until it waits, and a client may have sent much already.
             await Task.WhenAll(EndpointToClientAsync(bytesOut), ClientToEndpointAsync(bytesIn));
+            if (_unsent is not null)
+            {
+                Break(_unsent);
+            }
         }
         finally
         {
@@ -69,25 +73,25 @@ internal sealed class Relay(ConnectionContext client, ConnectionContext endpoint
             while (true)
             {
                 var read = await input.ReadAsync();
-                var count = read.Buffer.Length;
-                foreach (var segment in read.Buffer)
+                if (read.Buffer.Length is > 0 and var count)
                 {
-                    output.Write(segment.Span);
-                }
-
-                input.AdvanceTo(read.Buffer.End);
-                if (count > 0)
-                {
+                    output.WriteShared(read.Buffer);
+                    input.AdvanceTo(read.Buffer.End);
                     Touch();
                     if ((await output.FlushAsync()).IsCompleted)
                     {
-                        Break(targetBroke);
+                        // The target takes no more, and its own last words may still be on the way: they go first.
+                        _unsent = targetBroke;
                         return carried;
                     }
 
                     Touch(); // it may have waited for the target
                     carried += count;
                     bytes.Add(count);
+                }
+                else
+                {
+                    input.AdvanceTo(read.Buffer.End);
                 }
 
                 if (read.IsCompleted)

@@ -12,6 +12,9 @@ internal sealed class ServerNames
 
     public bool IsEmpty => _exact.Count + _below.Count == 0;
 
+    /// <summary>Each as often as it is named.</summary>
+    public IEnumerable<string> Upstreams => _exact.Values.Concat(_below.Values);
+
     public static ServerNames Build(IReadOnlyDictionary<string, string> written, string path, Problems problems)
     {
         var names = new ServerNames();

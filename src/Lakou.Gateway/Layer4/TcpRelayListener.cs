@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using Lakou.Core.Time;
 using Lakou.Gateway.Listeners;
+using Lakou.Gateway.Upstreams;
 using Lakou.Transport;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
@@ -12,9 +13,6 @@ namespace Lakou.Gateway.Layer4;
 internal sealed class TcpRelayListener : IListener
 {
     private readonly ListenSocket _socket;
-    private readonly GatewayState _gateway;
-    private readonly Sweeper _sweeper;
-    private readonly Layer4Metrics _metrics;
     private readonly ILogger _log;
     private readonly ConcurrentDictionary<TcpSession, bool> _sessions = new(); // a set
     private readonly int _connectionsMax;
@@ -26,14 +24,24 @@ internal sealed class TcpRelayListener : IListener
     {
         Plan = plan;
         _socket = socket;
-        _gateway = gateway;
-        _sweeper = sweeper;
-        _metrics = gateway.Metrics.Layer4(plan.Name);
+        Gateway = gateway;
+        Sweeper = sweeper;
+        Metrics = gateway.Metrics.Layer4(plan.Name);
+        Upstreams = plan.Tcp!.Names.Upstreams.Append(plan.Tcp.To).OfType<string>().Distinct().ToDictionary(name => name, name => gateway.Upstreams[name], StringComparer.Ordinal);
         _log = loggers.CreateLogger("Lakou.Listener." + plan.Name);
         _connectionsMax = DescriptorBudget.Bound(plan.Options.Limits.Connections, plan.Name, _log);
     }
 
     public ListenerPlan Plan { get; }
+
+    public GatewayState Gateway { get; }
+
+    public Sweeper Sweeper { get; }
+
+    public Layer4Metrics Metrics { get; }
+
+    /// <summary>Those that the plan names, kept: the last connections of a replaced listener may come when theirs has left the configuration.</summary>
+    public IReadOnlyDictionary<string, UpstreamState> Upstreams { get; }
 
     public EndPoint LocalEndPoint => _socket.LocalEndPoint;
 
@@ -43,7 +51,7 @@ internal sealed class TcpRelayListener : IListener
 
     public async Task StartAsync()
     {
-        _accepts = await _gateway.Transport.BindAsync(_socket.AsEndPoint());
+        _accepts = await Gateway.Transport.BindAsync(_socket.AsEndPoint());
         _accepting = AcceptAsync(_accepts);
     }
 
@@ -54,6 +62,7 @@ internal sealed class TcpRelayListener : IListener
         await _accepting;
         await using var cut = deadline.UnsafeRegister(static state => ((TcpRelayListener)state!).Cut(), this);
         await Task.WhenAll(_sessions.Keys.Select(session => session.Ended));
+        await Task.Yield(); // off the loop of the last connection: who stops a listener may end the loops next
     }
 
     public ValueTask DisposeAsync() => _accepts?.DisposeAsync() ?? ValueTask.CompletedTask;
@@ -79,19 +88,20 @@ internal sealed class TcpRelayListener : IListener
         if (Interlocked.Increment(ref _connections) > _connectionsMax)
         {
             Interlocked.Decrement(ref _connections);
-            _metrics.Connections.Refuse("limit");
+            Metrics.Connections.Refuse("limit");
             connection.Abort(new ConnectionAbortedException("The listener has its limit of connections."));
             _ = connection.DisposeAsync().AsTask(); // never throws
             return;
         }
 
-        var session = new TcpSession(_gateway, Plan, _metrics, _sweeper, connection);
+        var session = new TcpSession(this, connection);
         _sessions.TryAdd(session, true);
         session.Ended = RunAsync(session);
     }
 
     private async Task RunAsync(TcpSession session)
     {
+        await Task.Yield(); // a client that sends without a pause must not hold the thread that accepts
         await session.RunAsync();
         _sessions.TryRemove(session, out _);
         Interlocked.Decrement(ref _connections);

@@ -1,7 +1,5 @@
 using System.Net;
 using Lakou.Core.Faults;
-using Lakou.Core.Time;
-using Lakou.Gateway.Listeners;
 using Lakou.Transport;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
@@ -15,13 +13,14 @@ namespace Lakou.Gateway.Layer4;
 /// accept → its loop → PROXY header, from peers that send one → server name, when names matter → endpoint → PROXY header to it → relay
 /// </code>
 /// </summary>
-internal sealed class TcpSession(GatewayState gateway, ListenerPlan listener, Layer4Metrics metrics, Sweeper sweeper, ConnectionContext client)
+internal sealed class TcpSession(TcpRelayListener listener, ConnectionContext client)
 {
     // Kestrel's handshake timeout, which is what comes after: one for the PROXY header and the ClientHello together.
     private static readonly TimeSpan s_headTimeout = TimeSpan.FromSeconds(10);
 
-    private readonly TcpPlan _plan = listener.Tcp!;
-    private readonly RelayedConnection _entry = new(listener.Name, "tcp", gateway.Time.GetTimestamp());
+    private readonly GatewayState _gateway = listener.Gateway;
+    private readonly TcpPlan _plan = listener.Plan.Tcp!;
+    private readonly RelayedConnection _entry = new(listener.Plan.Name, "tcp", listener.Gateway.Time.GetTimestamp());
     private EndPoint? _source = client.RemoteEndPoint;
     private EndPoint? _destination = client.LocalEndPoint;
     private Relay? _relay;
@@ -33,17 +32,17 @@ internal sealed class TcpSession(GatewayState gateway, ListenerPlan listener, La
     /// <summary>To the end, its connections closed. Never fails.</summary>
     public async Task RunAsync()
     {
-        metrics.Connections.Open();
+        listener.Metrics.Connections.Open();
         KeepOpen(client);
         try
         {
             // 1. Onto its loop, where its connection to the endpoint will be too.
-            await new LoopSwitch(client, gateway.Transport);
+            await LoopSwitch.To(client.Features.Get<ILoopFeature>());
             _entry.Fault = await ServeAsync();
         }
         catch (Exception e)
         {
-            gateway.Log.LogError(e, "lakou/bug on listener {Listener}", listener.Name);
+            _gateway.Log.LogError(e, "lakou/bug on listener {Listener}", listener.Plan.Name);
             _entry.Fault = GatewayFaults.Bug.With("The failure is in the log.");
             client.Abort();
         }
@@ -51,8 +50,8 @@ internal sealed class TcpSession(GatewayState gateway, ListenerPlan listener, La
         // 6. What happened.
         _entry.Fault = _isCut && _entry.Fault is not null ? Layer4Faults.Drained.With("The listener stopped or changed, and the time to drain has passed.") : _entry.Fault;
         _entry.Client = AddressOf(_source);
-        metrics.Connections.Close();
-        _entry.Finish(gateway);
+        listener.Metrics.Connections.Close();
+        _entry.Finish(_gateway);
         await client.DisposeAsync();
     }
 
@@ -75,15 +74,9 @@ internal sealed class TcpSession(GatewayState gateway, ListenerPlan listener, La
             return fault;
         }
 
-        // The plan names none that is not there; an older one may, while its listener drains.
-        _entry.Upstream = upstreamName;
-        if (!gateway.Upstreams.TryGetValue(upstreamName, out var upstream))
-        {
-            return Upstreams.UpstreamFaults.NoEndpoint.With($"Upstream '{upstreamName}' has left the configuration.");
-        }
-
         // 4. An endpoint.
-        (var dialled, fault) = await Dialer.ConnectAsync(gateway, upstream, _entry, client.ConnectionClosed);
+        _entry.Upstream = upstreamName;
+        (var dialled, fault) = await Dialer.ConnectAsync(_gateway, listener.Upstreams[upstreamName], _entry, client.ConnectionClosed);
         return dialled is null ? fault : await RelayAsync(dialled);
     }
 
@@ -100,14 +93,14 @@ internal sealed class TcpSession(GatewayState gateway, ListenerPlan listener, La
                 await endpoint.Transport.Output.FlushAsync();
             }
 
-            var relay = new Relay(client, endpoint, _plan.Idle, sweeper, _entry);
+            var relay = new Relay(client, endpoint, _plan.Idle, listener.Sweeper, _entry);
             Interlocked.Exchange(ref _relay, relay);
             if (_isCut)
             {
                 relay.Cut();
             }
 
-            var broken = await relay.RunAsync(metrics.In, metrics.Out);
+            var broken = await relay.RunAsync(listener.Metrics.In, listener.Metrics.Out);
             return broken?.With($"After {_entry.BytesIn} bytes in and {_entry.BytesOut} out.");
         }
         finally
@@ -119,13 +112,13 @@ internal sealed class TcpSession(GatewayState gateway, ListenerPlan listener, La
     /// <summary>The name of an upstream; without one, the fault, or none when the client left before it said anything.</summary>
     private async ValueTask<(string? Upstream, Fault? Fault)> ChooseAsync()
     {
-        var expectsHeader = AddressOf(_source) is { } peer && listener.Options.AcceptProxy.Any(network => network.Contains(peer));
+        var expectsHeader = AddressOf(_source) is { } peer && listener.Plan.Options.AcceptProxy.Any(network => network.Contains(peer));
         if (!expectsHeader && _plan.Names.IsEmpty)
         {
             return (_plan.To, null);
         }
 
-        using var timeout = new CancellationTokenSource(s_headTimeout, gateway.Time);
+        using var timeout = new CancellationTokenSource(s_headTimeout, _gateway.Time);
         try
         {
             if (expectsHeader)
@@ -185,7 +178,7 @@ internal sealed class TcpSession(GatewayState gateway, ListenerPlan listener, La
     {
         if (fault is not null)
         {
-            metrics.Connections.Refuse(fault.Code.Name["layer4/".Length..]);
+            listener.Metrics.Connections.Refuse(fault.Code.Name["layer4/".Length..]);
         }
     }
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Lakou.Core.Time;
 using Lakou.Gateway.Listeners;
+using Lakou.Gateway.Upstreams;
 using Microsoft.Extensions.Logging;
 
 namespace Lakou.Gateway.Layer4;
@@ -23,6 +24,7 @@ internal sealed class UdpRelayListener : IListener
     private static readonly TimeSpan s_pause = TimeSpan.FromMilliseconds(100);
 
     private readonly ILogger _log;
+    private readonly UpstreamState _upstream; // kept, as of a tcp listener
     private readonly int _sessionsMax;
     private readonly CancellationTokenSource _stopped = new();
     private Task _receiving = Task.CompletedTask;
@@ -34,8 +36,9 @@ internal sealed class UdpRelayListener : IListener
         Gateway = gateway;
         Sweeper = sweeper;
         Metrics = gateway.Metrics.Layer4(plan.Name);
+        _upstream = gateway.Upstreams[plan.Options.Udp!.To];
         _log = loggers.CreateLogger("Lakou.Listener." + plan.Name);
-        _sessionsMax = DescriptorBudget.Bound(plan.Options.Udp!.Sessions, plan.Name, _log);
+        _sessionsMax = DescriptorBudget.Bound(plan.Options.Udp.Sessions, plan.Name, _log);
     }
 
     public ListenerPlan Plan { get; }
@@ -56,6 +59,7 @@ internal sealed class UdpRelayListener : IListener
 
     public Task StartAsync()
     {
+        Clients.Listener = this;
         _receiving = ReceiveAsync();
         return Task.CompletedTask;
     }
@@ -93,7 +97,7 @@ internal sealed class UdpRelayListener : IListener
             try
             {
                 var count = await Clients.Socket.ReceiveFromAsync(buffer, SocketFlags.None, client, _stopped.Token);
-                PassOn(client, buffer.AsMemory(0, count));
+                Clients.Listener!.PassOn(client, buffer.AsMemory(0, count));
             }
             catch (Exception e) when (Clients.IsClosed || e is OperationCanceledException)
             {
@@ -121,7 +125,7 @@ internal sealed class UdpRelayListener : IListener
         {
             Metrics.Drop(DropReason.Sessions);
         }
-        else if (!Gateway.Upstreams.TryGetValue(Plan.Options.Udp!.To, out var upstream) || upstream.Pick(out var plan) is not { } endpoint)
+        else if (_upstream.Pick(out var plan) is not { } endpoint)
         {
             Clients.Leave();
             Metrics.Drop(DropReason.NoEndpoint);

@@ -12,10 +12,11 @@ internal sealed class UdpPeer : IDisposable
 
     private readonly byte[] _buffer = new byte[70_000];
 
-    public UdpPeer(int port = 0)
+    /// <param name="at">A free port of 127.0.0.1 when null.</param>
+    public UdpPeer(IPEndPoint? at = null)
     {
         Socket = new Socket(AddressFamily.InterNetwork, SocketType.Dgram, ProtocolType.Udp) { ReceiveBufferSize = 1 << 20 };
-        Socket.Bind(new IPEndPoint(IPAddress.Loopback, port));
+        Socket.Bind(at ?? new IPEndPoint(IPAddress.Loopback, 0));
     }
 
     public Socket Socket { get; }

@@ -53,7 +53,7 @@ public sealed class UdpTests
         Assert.Equal(2, gateway.State.Listeners["dns"].Connections);
         Assert.Equal(2, gateway.State.Upstreams["resolver"].Endpoints[0].InFlight);
         Assert.Contains("lakou_connections{listener=\"dns\"} 2\n", gateway.Metrics(), StringComparison.Ordinal);
-        Assert.Contains("lakou_relayed_bytes_total{listener=\"dns\",direction=\"in\"} 12\n", gateway.Metrics(), StringComparison.Ordinal);
+        await Waiting.UntilAsync(() => gateway.Metrics().Contains("lakou_relayed_bytes_total{listener=\"dns\",direction=\"in\"} 12\n", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -89,6 +89,9 @@ public sealed class UdpTests
         Assert.Equal(("two", session), await endpoint.ReceiveAsync());
         Assert.Equal(1, gateway.State.Listeners["dns"].Connections);
 
+        // A datagram is counted a moment after it was sent.
+        await Waiting.UntilAsync(() => gateway.Metrics() is var metrics && new[] { "in", "out" }.All(direction =>
+            metrics.Contains($"lakou_relayed_bytes_total{{listener=\"dns\",direction=\"{direction}\"}} 6\n", StringComparison.Ordinal)));
         time.Advance(TimeSpan.FromSeconds(6));
         Assert.Equal(0, gateway.State.Listeners["dns"].Connections);
         Assert.Equal(0, gateway.State.Upstreams["resolver"].Endpoints[0].InFlight);
@@ -118,17 +121,17 @@ public sealed class UdpTests
     [Fact]
     public async Task An_endpoint_on_which_nobody_listens_ends_the_session_and_is_counted()
     {
-        var endpoint = new UdpPeer();
-        var port = endpoint.Address.Port;
+        var endpoint = new UdpPeer(IPEndPoint.Parse("127.77.0.1:0")); // where nobody else takes a port
+        var address = endpoint.Address;
         await using var gateway = await StartAsync(endpoint);
         endpoint.Dispose();
         using var client = new UdpPeer();
         await client.SendAsync(gateway.AddressOf("dns"), "lost");
-        Assert.Contains("\"fault\":\"upstream/connect-failed\",\"detail\":\"udp://127.0.0.1:", (await gateway.LogAsync(1))[0], StringComparison.Ordinal);
+        Assert.Contains("\"fault\":\"upstream/connect-failed\",\"detail\":\"udp://127.77.0.1:", (await gateway.LogAsync(1))[0], StringComparison.Ordinal);
         await gateway.HasConnectionsAsync(0, "dns");
-        Assert.Contains($"lakou_upstream_connect_failures_total{{upstream=\"resolver\",endpoint=\"udp://127.0.0.1:{port}\"}} 1\n", gateway.Metrics(), StringComparison.Ordinal);
+        Assert.Contains($"lakou_upstream_connect_failures_total{{upstream=\"resolver\",endpoint=\"udp://{address}\"}} 1\n", gateway.Metrics(), StringComparison.Ordinal);
 
-        using var back = new UdpPeer(port);
+        using var back = new UdpPeer(address);
         Assert.Equal("found", (await client.SendUntilAsync(gateway.AddressOf("dns"), "found", back)).Datagram);
     }
 
@@ -234,17 +237,15 @@ public sealed class UdpTests
     {
         using var endpoint = new UdpPeer();
         using var upstream = new RawUpstream();
-        using var reserved = new UdpPeer();
-        var port = reserved.Address.Port;
-        reserved.Dispose();
-        await using var gateway = await TestGateway.StartAsync($$"""
-            listeners:
-              dns: { address: "127.0.0.1:{{port}}", udp: { to: resolver } }
-              dns-tcp: { address: "127.0.0.1:{{port}}", tcp: { to: slow } }
+        var upstreams = $$"""
             upstreams:
               resolver: { endpoints: [ "{{endpoint.Url}}" ] }
               slow: { endpoints: [ "{{TcpWorld.Tcp(upstream)}}" ] }
-            """);
+            """;
+        const string Tcp = "dns-tcp: { address: \"127.77.0.2:0\", tcp: { to: slow } }"; // where nobody else takes a port
+        await using var gateway = await TestGateway.StartAsync($"listeners: {{ {Tcp} }}\n{upstreams}");
+        await gateway.ApplyAsync($"listeners: {{ {Tcp}, dns: {{ address: \"{gateway.AddressOf("dns-tcp")}\", udp: {{ to: resolver }} }} }}\n{upstreams}");
+        Assert.Equal(gateway.AddressOf("dns-tcp"), gateway.AddressOf("dns"));
         using var client = new UdpPeer();
         await client.SendAsync(gateway.AddressOf("dns"), "x");
         await endpoint.ReceiveAsync();

@@ -34,6 +34,28 @@ internal sealed class ManualTime : TimeProvider
         return timer.DueTime;
     }
 
+    /// <summary>Waits until somebody waits for <paramref name="dueTime"/>, and fires that; shorter and longer waits go on.</summary>
+    public async Task FireTimerAsync(TimeSpan dueTime, CancellationToken stop)
+    {
+        for (; ; )
+        {
+            await _timerCreated.WaitAsync(stop);
+            ManualTimer? timer;
+            lock (_gate)
+            {
+                timer = _timers.Find(timer => timer.DueTime == dueTime);
+                _timers.RemoveAll(one => one == timer);
+                _now += timer?.DueTime ?? TimeSpan.Zero;
+            }
+
+            if (timer is not null)
+            {
+                timer.Fire();
+                return;
+            }
+        }
+    }
+
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         var timer = new ManualTimer(callback, state) { DueTime = dueTime };

@@ -29,23 +29,56 @@ public abstract partial class TransportEndurance
         var transport = CreateTransport(new TransportOptions { LingerTime = TimeSpan.FromMilliseconds(50) });
         var before = await WarmUpAsync(transport);
         await using (var listener = await transport.BindAsync(AnyLoopback, Stop))
+        await using (var relay = await transport.BindAsync(AnyLoopback, Stop))
         {
             var serving = ServeAsync(listener, ServeStormAsync);
+            var relaying = ServeAsync(relay, client => RelayAsync(client, transport, listener.EndPoint));
             var served = 0;
             await Task.WhenAll(Enumerable.Range(0, Clients).Select(client => Task.Run(async () =>
             {
                 var random = new Random((seed * 1_000) + client);
                 for (var i = 0; i < ConversationsOfClient; i++)
                 {
-                    await ConverseAsync(random.Next(3) == 0 ? transport : null, listener.EndPoint, random);
+                    var target = random.Next(2) == 0 ? relay.EndPoint : listener.EndPoint;
+                    await ConverseAsync(random.Next(3) == 0 ? transport : null, target, random);
                     Interlocked.Increment(ref served);
                 }
             }, Stop)));
+            await relay.UnbindAsync(Stop);
+            await relaying.WaitAsync(Stop);
             await listener.UnbindAsync(Stop);
             Assert.Equal(served, await serving.WaitAsync(Stop));
         }
 
         await LeavesNothingAsync(transport, before);
+    }
+
+    /// <summary>Passes everything on both ways, from the blocks where it came; a direction that breaks breaks the other side too.</summary>
+    private async Task RelayAsync(ConnectionContext client, LakouTransport transport, EndPoint target)
+    {
+        await using var endpoint = await transport.ConnectAsync(target, Stop);
+        HalfClose(client).KeepOpenOnPeerFin = HalfClose(endpoint).KeepOpenOnPeerFin = true;
+        await Task.WhenAll(PassAsync(client, endpoint), PassAsync(endpoint, client));
+
+        async Task PassAsync(ConnectionContext source, ConnectionContext sink)
+        {
+            try
+            {
+                for (var isDone = false; !isDone;)
+                {
+                    var read = await source.Transport.Input.ReadAsync(Stop);
+                    sink.Transport.Output.WriteShared(read.Buffer);
+                    source.Transport.Input.AdvanceTo(read.Buffer.End);
+                    isDone = (await sink.Transport.Output.FlushAsync(Stop)).IsCompleted || read.IsCompleted;
+                }
+
+                await HalfClose(sink).ShutdownSendAsync(Stop);
+            }
+            catch (Exception e) when (e is ConnectionAbortedException or ConnectionResetException)
+            {
+                sink.Abort();
+            }
+        }
     }
 
     /// <summary>The first 13 bytes say what to do: u8 course, i32 where its bytes begin in the pattern, i64 how many.</summary>

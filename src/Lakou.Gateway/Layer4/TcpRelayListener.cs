@@ -29,7 +29,7 @@ internal sealed class TcpRelayListener : IListener
         Metrics = gateway.Metrics.Layer4(plan.Name);
         Upstreams = plan.Tcp!.Names.Upstreams.Append(plan.Tcp.To).OfType<string>().Distinct().ToDictionary(name => name, name => gateway.Upstreams[name], StringComparer.Ordinal);
         _log = loggers.CreateLogger("Lakou.Listener." + plan.Name);
-        _connectionsMax = DescriptorBudget.Bound(plan.Options.Limits.Connections, plan.Name, _log);
+        _connectionsMax = DescriptorBudget.Bound(plan.Options.Limits.Connections, "limits.connections", plan.Name, _log);
     }
 
     public ListenerPlan Plan { get; }

@@ -38,7 +38,7 @@ internal sealed class UdpRelayListener : IListener
         Metrics = gateway.Metrics.Layer4(plan.Name);
         _upstream = gateway.Upstreams[plan.Options.Udp!.To];
         _log = loggers.CreateLogger("Lakou.Listener." + plan.Name);
-        _sessionsMax = DescriptorBudget.Bound(plan.Options.Udp.Sessions, plan.Name, _log);
+        _sessionsMax = DescriptorBudget.Bound(plan.Options.Udp.Sessions, "udp.sessions", plan.Name, _log);
     }
 
     public ListenerPlan Plan { get; }

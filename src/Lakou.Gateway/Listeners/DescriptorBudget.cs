@@ -17,19 +17,22 @@ internal static class DescriptorBudget
     // Fewer than this is a mistake of the environment rather than a small machine: nginx starts with 512.
     private const int FewConnections = 512;
 
-    /// <summary>A listener's limit of connections, or what the process can carry of it, which is then logged.</summary>
-    public static int Bound(int limit, string listener, ILogger log)
+    /// <summary>A listener's limit of clients, or what the process can carry of it, which is then logged.</summary>
+    /// <param name="limit">As written.</param>
+    /// <param name="option">Where it is written.</param>
+    public static int Bound(int limit, string option, string listener, ILogger log)
     {
         var (budget, openFiles) = Read();
         if (budget < limit)
         {
             log.Log(
                 budget < FewConnections ? LogLevel.Warning : LogLevel.Information,
-                "Listener {Listener} takes {Max} connections at a time, not {Limit}; more wait unanswered. The process may open {OpenFiles} files: raise that (ulimit -n, LimitNOFILE=) or lower limits.connections.",
+                "Listener {Listener} takes {Max} clients at a time, not {Limit}: the process may open {OpenFiles} files. Raise that (ulimit -n, LimitNOFILE=) or lower {Option}.",
                 listener,
                 budget,
                 limit,
-                openFiles);
+                openFiles,
+                option);
         }
 
         return Math.Min(limit, budget);

@@ -47,7 +47,7 @@ internal sealed class Listener : IListener
         _log = loggers.CreateLogger("Lakou.Listener." + plan.Name);
         _application = new GatewayApplication(gateway, plan);
         var options = plan.Options;
-        _connectionsMax = DescriptorBudget.Bound(options.Limits.Connections, plan.Name, _log);
+        _connectionsMax = DescriptorBudget.Bound(options.Limits.Connections, "limits.connections", plan.Name, _log);
         _http1 = new Http1Options
         {
             Sweeper = sweeper,

@@ -49,13 +49,13 @@ internal sealed record EndpointAddress(string Text, EndPoint EndPoint, string Au
 
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Host.Length == 0 || uri.Port == 0)
         {
-            error = "not an address; use http://host:port, tcp://host:port, udp://host:port or unix:/path";
+            error = "not an address; use http://host:port or unix:/path; for layer 4 tcp://host:port or udp://host:port";
             return null;
         }
 
         if (uri.Scheme is not ("http" or "tcp" or "udp"))
         {
-            error = $"'{uri.Scheme}' endpoints are not supported; use http://host:port, tcp://host:port, udp://host:port or unix:/path";
+            error = $"'{uri.Scheme}' endpoints are not supported; use http://host:port or unix:/path; for layer 4 tcp://host:port or udp://host:port";
             return null;
         }
 

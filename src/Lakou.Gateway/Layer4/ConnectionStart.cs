@@ -6,9 +6,10 @@ namespace Lakou.Gateway.Layer4;
 internal static class ConnectionStart
 {
     /// <summary>Takes the PROXY header, and not a byte more. <see cref="ProxyHeaderStatus.NeedMore"/> when the stream ended before.</summary>
+    /// <returns>IsEmpty: not one byte came.</returns>
     /// <exception cref="OperationCanceledException">It did not come in time.</exception>
     /// <exception cref="IOException">The connection broke.</exception>
-    public static async ValueTask<(ProxyHeaderStatus Status, ProxyHeader Header)> ReadProxyHeaderAsync(PipeReader input, CancellationToken timeout)
+    public static async ValueTask<(ProxyHeaderStatus Status, ProxyHeader Header, bool IsEmpty)> ReadProxyHeaderAsync(PipeReader input, CancellationToken timeout)
     {
         while (true)
         {
@@ -16,8 +17,9 @@ internal static class ConnectionStart
             var status = ProxyHeader.Parse(result.Buffer, out var header, out var length);
             if (status != ProxyHeaderStatus.NeedMore || result.IsCompleted)
             {
+                var isEmpty = result.Buffer.IsEmpty;
                 input.AdvanceTo(result.Buffer.GetPosition(length));
-                return (status, header);
+                return (status, header, isEmpty);
             }
 
             input.AdvanceTo(result.Buffer.Start, result.Buffer.End);

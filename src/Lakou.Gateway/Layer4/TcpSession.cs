@@ -109,7 +109,7 @@ internal sealed class TcpSession(TcpRelayListener listener, ConnectionContext cl
         }
     }
 
-    /// <summary>The name of an upstream; without one, the fault, or none when the client left before it said anything.</summary>
+    /// <summary>The name of an upstream; without one, the fault, or none for a probe: a client that left before it said anything.</summary>
     private async ValueTask<(string? Upstream, Fault? Fault)> ChooseAsync()
     {
         var expectsHeader = AddressOf(_source) is { } peer && listener.Plan.Options.AcceptProxy.Any(network => network.Contains(peer));
@@ -123,10 +123,10 @@ internal sealed class TcpSession(TcpRelayListener listener, ConnectionContext cl
         {
             if (expectsHeader)
             {
-                var (status, header) = await ConnectionStart.ReadProxyHeaderAsync(client.Transport.Input, timeout.Token);
+                var (status, header, isEmpty) = await ConnectionStart.ReadProxyHeaderAsync(client.Transport.Input, timeout.Token);
                 if (status != ProxyHeaderStatus.Found)
                 {
-                    return (null, Layer4Faults.BadProxyHeader.With($"{_source} is in accept-proxy, and began with something else than a PROXY header."));
+                    return (null, isEmpty ? null : Layer4Faults.BadProxyHeader.With($"{_source} is in accept-proxy, and began with something else than a PROXY header."));
                 }
 
                 _source = header.Source ?? _source;
@@ -152,7 +152,7 @@ internal sealed class TcpSession(TcpRelayListener listener, ConnectionContext cl
         switch (status)
         {
             case ClientHelloStatus.NeedMore when isEmpty:
-                return (null, null); // a probe
+                return (null, null);
             case ClientHelloStatus.NeedMore or ClientHelloStatus.Invalid:
                 return (null, Layer4Faults.BadClientHello.With("What the client sent is a broken or an endless ClientHello."));
             case ClientHelloStatus.NotTls when _plan.To is null:

@@ -129,15 +129,14 @@ internal sealed class UdpSession : ISwept
                 address = await ResolveAsync((DnsEndPoint)_endpoint.Address.EndPoint);
             }
 
-            var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { Blocking = false };
-            Volatile.Write(ref _upstream, socket);
+            var socket = await ConnectAsync(address);
+            Interlocked.Exchange(ref _upstream, socket);
             if (Volatile.Read(ref _isOver) != 0)
             {
                 socket.Dispose();
                 return;
             }
 
-            await socket.ConnectAsync(address); // sends nothing: only this address is heard from now on, errors of its host too
             _endpoint.Metrics.Opened.Increment();
             Send(first.Span);
             await AnswerAsync(socket);
@@ -153,6 +152,22 @@ internal sealed class UdpSession : ISwept
         using var timeout = new CancellationTokenSource(_connectTimeout, Time);
         var addresses = await Dns.GetHostAddressesAsync(name.Host, timeout.Token);
         return addresses.Length > 0 ? new(addresses[0], name.Port) : throw new SocketException((int)SocketError.HostNotFound);
+    }
+
+    /// <summary>Sends nothing: from now on only this address is heard, errors of its host among it.</summary>
+    private static async ValueTask<Socket> ConnectAsync(IPEndPoint address)
+    {
+        var socket = new Socket(address.AddressFamily, SocketType.Dgram, ProtocolType.Udp) { Blocking = false };
+        try
+        {
+            await socket.ConnectAsync(address);
+            return socket;
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     /// <summary>From the endpoint to the client, as long as there is a session.</summary>

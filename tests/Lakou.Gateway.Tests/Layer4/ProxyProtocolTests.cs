@@ -67,6 +67,16 @@ public sealed class ProxyProtocolTests
     }
 
     [Fact]
+    public async Task A_named_peer_that_says_nothing_at_all_is_no_fault()
+    {
+        await using var world = await TcpWorld.OpenAsync(listener: Accept);
+        var probe = await world.ClientAsync();
+        probe.ShutdownSend();
+        Assert.True(await probe.ClosesAsync());
+        Assert.DoesNotContain("fault", (await world.Gateway.LogAsync(1))[0], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_header_must_arrive_within_ten_seconds()
     {
         await using var world = await TcpWorld.OpenAsync(listener: Accept);

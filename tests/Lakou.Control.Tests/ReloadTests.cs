@@ -208,6 +208,14 @@ public sealed class ReloadTests
     {
         await using var world = await World.StartAsync(World.Hello);
         await world.Client().GetStringAsync("/hello", Cancel);
+
+        // The line is written once the answer has gone: in the form of its time.
+        using var patience = new CancellationTokenSource(World.Patience);
+        while (world.AccessLog.Length == 0)
+        {
+            await Task.Delay(TimeSpan.FromMilliseconds(2), TimeProvider.System, patience.Token);
+        }
+
         await world.LoadAsync(World.Hello + "\nlog: { access: text }");
         await world.Client().GetStringAsync("/hello", Cancel);
         await world.Host.StopAsync(Cancel);

@@ -47,6 +47,7 @@ public abstract partial class TransportEndurance
     {
         const int step = 100_000;
         const long mayGrow = 32L * 1024 * 1024; // what the heap's segments and the allocator's arenas differ by from one look to the next
+        MayTake(TimeSpan.FromMinutes(30));
         var transport = CreateTransport();
         var before = await WarmUpAsync(transport);
         var first = (Resident: 0L, Heap: 0L);

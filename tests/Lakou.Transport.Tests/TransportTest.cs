@@ -19,6 +19,9 @@ public enum Opener
 /// <summary>What tests of transports share: transports that end with their test, connections with both ends in hand, waits with a guard.</summary>
 public abstract class TransportTest : IAsyncLifetime
 {
+    // A guard against hanging, far above what the slowest machine needs.
+    private static readonly TimeSpan Guard = TimeSpan.FromSeconds(90);
+
     private readonly CancellationTokenSource _guard = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
     private readonly ConcurrentStack<IAsyncDisposable> _toDispose = new();
 
@@ -27,9 +30,6 @@ public abstract class TransportTest : IAsyncLifetime
     protected static IPEndPoint AnyLoopback { get; } = new(IPAddress.Loopback, 0);
 
     protected CancellationToken Stop => _guard.Token;
-
-    /// <summary>A guard against hanging, far above what the slowest machine needs.</summary>
-    protected virtual TimeSpan Guard => TimeSpan.FromSeconds(90);
 
     /// <summary>Makes options those of the transport under test.</summary>
     protected abstract TransportOptions Choose(TransportOptions options);
@@ -50,6 +50,9 @@ public abstract class TransportTest : IAsyncLifetime
         _guard.Dispose();
         GC.SuppressFinalize(this);
     }
+
+    /// <summary>For a test that is run by name and is long.</summary>
+    private protected void MayTake(TimeSpan time) => _guard.CancelAfter(time);
 
     /// <summary>A new transport, with blocks of its own.</summary>
     private protected LakouTransport CreateTransport(TransportOptions? options = null)

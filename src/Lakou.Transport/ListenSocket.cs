@@ -21,6 +21,9 @@ public sealed class ListenSocket : IDisposable
 
     internal Socket Socket { get; }
 
+    /// <summary>A listener has left, and may have kept from the others that a connection is in the queue.</summary>
+    internal event Action? LeftUnseen;
+
     /// <summary>
     /// Binds and listens. <c>[::]</c> takes IPv4 too, and means <c>0.0.0.0</c> on a host without IPv6. A Unix socket file to which nobody answers is replaced.
     /// </summary>
@@ -57,6 +60,8 @@ public sealed class ListenSocket : IDisposable
 
     /// <summary>What a server binds to accept from this socket.</summary>
     public ListenSocketEndPoint AsEndPoint() => new(this);
+
+    internal void LeaveUnseen() => LeftUnseen?.Invoke();
 
     /// <summary>Closes the socket; a Unix socket's file is removed. Listeners still accepting from it end.</summary>
     public void Dispose()

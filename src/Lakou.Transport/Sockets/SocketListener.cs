@@ -81,9 +81,9 @@ internal sealed class SocketListener : IConnectionListener
             {
                 break; // the ListenSocket was closed
             }
-            catch (SocketException e) when (e.SocketErrorCode == SocketError.OperationAborted)
+            catch (SocketException e) when (e.SocketErrorCode is SocketError.OperationAborted or SocketError.InvalidArgument)
             {
-                break; // the same, with an accept under way
+                break; // the same, with an accept under way, or between its shutdown and its close (EINVAL: it does not listen)
             }
             catch (SocketException e) when (ConcernsOneConnection(e.SocketErrorCode))
             {

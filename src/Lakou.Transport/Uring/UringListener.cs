@@ -122,8 +122,12 @@ internal sealed class UringListener : IConnectionListener, IOperations
     private void Begin()
     {
         _slot = _loop.Register(this);
+        _socket.LeftUnseen += LookAgain;
         Accept();
     }
+
+    /// <summary>The accept ends and begins anew, with a look at the queue. On any thread.</summary>
+    private void LookAgain() => _loop.Schedule(static state => ((UringListener)state!).CancelAccept(), this);
 
     private void Accept()
     {
@@ -184,11 +188,17 @@ internal sealed class UringListener : IConnectionListener, IOperations
         if (_isUnbound && !_isAccepting)
         {
             // The kernel wakes one waiter for each connection. It may have been this one as it was being cancelled, and then nobody
-            // else knows of the connection: what is in the queue now is ours to take. Before Linux 6.10 this ends with EINVAL.
+            // else knows of the connection: what is in the queue now is ours to take. Before Linux 6.10 this ends with EINVAL, and
+            // those that go on accepting from the socket have to look.
             const ushort dontWait = 1 << 1; // IORING_ACCEPT_DONTWAIT
-            if (result >= 0 || -result == Errno.Canceled)
+            switch (result)
             {
-                Prepare(dontWait);
+                case >= 0 or -Errno.Canceled:
+                    Prepare(dontWait);
+                    break;
+                case -Errno.Invalid:
+                    _socket.LeaveUnseen();
+                    break;
             }
 
             return;
@@ -257,6 +267,7 @@ internal sealed class UringListener : IConnectionListener, IOperations
     {
         if (_isUnbound && _operations == 0 && _starting == 0 && _slot != 0)
         {
+            _socket.LeftUnseen -= LookAgain;
             _loop.Unregister(_slot);
             _slot = 0;
             _ = Native.Close(_descriptor);

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
@@ -512,30 +511,34 @@ internal static partial class Forwarder
 
         private async Task PumpAsync(CancellationToken end)
         {
-            var source = _context.Request.Body;
-            var buffer = ArrayPool<byte>.Shared.Rent(RequestBodyFramer.BufferBytes);
-            var unflushed = 1; // the head
+            var body = _context.Request.BodyReader;
+            var unflushed = 1L; // the head
             try
             {
                 while (true)
                 {
-                    var read = source.ReadAsync(RequestBodyFramer.PayloadOf(buffer, _framing.Kind), end);
-                    if (!read.IsCompleted && unflushed > 0)
+                    if (!body.TryRead(out var read))
                     {
-                        // Nothing at hand: what was gathered goes out while we wait.
-                        await _connection.FlushAsync(_plan.Timeouts.Idle);
-                        unflushed = 0;
+                        // Nothing at hand: what was gathered goes out before we wait.
+                        if (unflushed > 0)
+                        {
+                            await _connection.FlushAsync(_plan.Timeouts.Idle);
+                            unflushed = 0;
+                        }
+
+                        read = await body.ReadAsync(end);
                     }
 
-                    var count = await read;
-                    if (count == 0)
+                    var count = read.Buffer.Length;
+                    RequestBodyFramer.Write(_connection.Output, read.Buffer, _framing.Kind);
+                    body.AdvanceTo(read.Buffer.End);
+                    exchange.BytesIn += count;
+                    unflushed += count;
+                    if (read.IsCompleted)
                     {
                         break;
                     }
 
-                    exchange.BytesIn += count;
-                    _connection.Output.Write(buffer.AsSpan(0, RequestBodyFramer.Frame(buffer, count, _framing.Kind)));
-                    unflushed += count;
                     if (unflushed >= FlushBytes)
                     {
                         _lastSend = exchange.BytesIn == _framing.Length;
@@ -556,7 +559,7 @@ internal static partial class Forwarder
             catch (Exception e) when (e is RequestBodyException or BadHttpRequestException)
             {
                 // The client's body is broken: the endpoint must not take what it got for a whole request.
-                _requestFault = e is RequestBodyException body ? body.Fault : BodyFaultOf((BadHttpRequestException)e);
+                _requestFault = e is RequestBodyException broken ? broken.Fault : BodyFaultOf((BadHttpRequestException)e);
                 _connection.Close();
             }
             catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException or IOException)
@@ -564,10 +567,6 @@ internal static partial class Forwarder
                 // The endpoint does not read on; if it has answered, the reader sees it, and no reuse follows.
                 _requestFault ??= UpstreamFaults.Closed.With($"{_connection.Endpoint.Address.Text} stopped reading the request.");
                 AwaitAnswer();
-            }
-            finally
-            {
-                ArrayPool<byte>.Shared.Return(buffer);
             }
         }
 

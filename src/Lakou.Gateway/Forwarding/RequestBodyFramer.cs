@@ -1,41 +1,33 @@
+using System.Buffers;
 using System.Buffers.Text;
+using System.IO.Pipelines;
 using Lakou.Http;
 using Lakou.Http.Server;
+using Lakou.Transport;
 using Microsoft.AspNetCore.Http;
 
 namespace Lakou.Gateway.Forwarding;
 
-/// <summary>Puts a chunk's size before a payload and its line end after.</summary>
+/// <summary>Writes what an endpoint gets as the body of a request.</summary>
 internal static class RequestBodyFramer
 {
-    public const int BufferBytes = 32 * 1024;
-
-    // 4 hexadecimal digits reach 64 KiB, more than a block of any transport; and CRLF.
-    private const int Before = 6;
-    private const int After = 2;
-
-    /// <summary>Where a payload may be read to.</summary>
-    public static Memory<byte> PayloadOf(byte[] buffer, BodyKind kind)
-        => kind == BodyKind.Chunked ? buffer.AsMemory(Before, BufferBytes - Before - After) : buffer;
-
-    /// <summary>Frames the payload that was read.</summary>
-    /// <returns>Bytes of the buffer that are to be sent.</returns>
-    public static int Frame(Span<byte> buffer, int count, BodyKind kind)
+    /// <summary>A piece of the payload, which is one chunk where the body is chunked.</summary>
+    public static void Write(PipeWriter output, in ReadOnlySequence<byte> payload, BodyKind kind)
     {
         if (kind != BodyKind.Chunked)
         {
-            return count;
+            output.WriteShared(payload);
         }
-
-        _ = Utf8Formatter.TryFormat(count, buffer, out var digits, new System.Buffers.StandardFormat('x'));
-        "\r\n"u8.CopyTo(buffer[digits..]);
-        if (digits + 2 < Before)
+        else if (!payload.IsEmpty) // an empty chunk is the last
         {
-            buffer.Slice(Before, count).CopyTo(buffer[(digits + 2)..]); // fewer digits: less than 4 KiB to move
+            const int sizeBytes = 16 + 2; // the digits of a long, and CRLF
+            var size = output.GetSpan(sizeBytes);
+            _ = Utf8Formatter.TryFormat(payload.Length, size, out var digits, 'x');
+            "\r\n"u8.CopyTo(size[digits..]);
+            output.Advance(digits + 2);
+            output.WriteShared(payload);
+            output.Write("\r\n"u8);
         }
-
-        "\r\n"u8.CopyTo(buffer[(digits + 2 + count)..]);
-        return digits + 2 + count + After;
     }
 
     /// <summary>

@@ -65,12 +65,16 @@ public sealed partial class Http1Connection<TContext>
     Stream IHttpRequestFeature.Body
     {
         get => field ?? _requestBody;
-        set;
+        set
+        {
+            field = value;
+            _requestBodyPipe = null;
+        }
     }
 
     public bool CanHaveBody => _head.Body != BodyKind.None;
 
-    PipeReader IRequestBodyPipeFeature.Reader => _requestBodyPipe ??= PipeReader.Create(((IHttpRequestFeature)this).Body, new StreamPipeReaderOptions(leaveOpen: true));
+    PipeReader IRequestBodyPipeFeature.Reader => _requestBodyPipe ??= RequestBody.ToPipe(((IHttpRequestFeature)this).Body);
 
     bool IHttpRequestTrailersFeature.Available => _requestBody.IsFinished;
 
@@ -103,7 +107,6 @@ public sealed partial class Http1Connection<TContext>
         _traceIdentifier = null;
         _requestHeadersOverride = null;
         ((IHttpRequestFeature)this).Body = null!;
-        _requestBodyPipe = null;
         Method = _head.Method;
         RawTarget = _head.Target;
         Protocol = _head.IsHttp10 ? "HTTP/1.0" : "HTTP/1.1";

@@ -239,6 +239,7 @@ public sealed partial class Http1Connection<TContext> : ISwept, IHostContextCont
             await FailAsync(failure);
         }
 
+        _requestBodyPipe?.Complete();
         failure = await RunOnCompletedAsync() ?? failure;
         ResponseEnded = _time.GetTimestamp();
         _application.DisposeContext(context, failure);

@@ -12,11 +12,12 @@ public sealed partial class Http1Connection<TContext>
     /// The body of the current request as a stream: framing removed, limits and the minimum rate enforced, "100 Continue"
     /// sent when the application first reads (RFC 9110 §10.1.1). Fails with <see cref="RequestBodyException"/>.
     /// </summary>
-    private sealed class RequestBody(Http1Connection<TContext> owner) : Stream
+    private sealed partial class RequestBody(Http1Connection<TContext> owner) : Stream
     {
         // What is worth reading away so that the connection can be used again.
         private const int DrainBytesMax = 64 * 1024;
 
+        private readonly Http1Connection<TContext> _owner = owner;
         private readonly ChunkedDecoder _chunks = new(MessageSide.Request);
         private BodyKind _kind;
         private long _remaining;
@@ -67,57 +68,31 @@ public sealed partial class Http1Connection<TContext>
             _fault = null;
             if (_kind == BodyKind.Chunked)
             {
-                _chunks.Reset(owner._options.HeadLimits);
+                _chunks.Reset(_owner._options.HeadLimits);
             }
+
+            _reader?.Begin();
         }
 
         [AsyncMethodBuilder(typeof(PooledTaskBuilder<>))]
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
-            if (_fault is not null)
-            {
-                throw new RequestBodyException(_fault);
-            }
-
-            if (IsFinished)
-            {
-                return 0;
-            }
-
-            if (!HasStarted)
-            {
-                HasStarted = true;
-                if (_kind == BodyKind.Length && _remaining > owner.MaxRequestBodySize)
-                {
-                    Fail(TooLarge());
-                }
-            }
-
-            if (_continuePending)
-            {
-                _continuePending = false;
-                await owner.SendContinueAsync();
-            }
-
-            if (buffer.IsEmpty)
+            await PrepareAsync();
+            if (IsFinished || buffer.IsEmpty)
             {
                 return 0;
             }
 
             while (true)
             {
-                if (!owner._input.TryRead(out var result))
+                if (!_owner._input.TryRead(out var result))
                 {
                     result = await WaitAsync(cancellationToken);
                 }
 
                 var taken = Take(result.Buffer, buffer.Span, out var consumed);
-                owner._input.AdvanceTo(consumed, taken > 0 || IsFinished || _fault is not null ? consumed : result.Buffer.End);
-                if (_fault is not null)
-                {
-                    throw new RequestBodyException(_fault);
-                }
-
+                _owner._input.AdvanceTo(consumed, taken > 0 || IsFinished || _fault is not null ? consumed : result.Buffer.End);
+                ThrowIfBroken();
                 if (taken > 0 || IsFinished)
                 {
                     return taken;
@@ -125,7 +100,7 @@ public sealed partial class Http1Connection<TContext>
 
                 if (result.IsCompleted)
                 {
-                    Fail(ServerFaults.BodyTruncated.With("The client closed the connection before the body was complete."));
+                    Fail(Truncated());
                 }
 
                 cancellationToken.ThrowIfCancellationRequested();
@@ -171,18 +146,18 @@ public sealed partial class Http1Connection<TContext>
 
             lock (_rateGate)
             {
-                var grace = owner._options.RateGrace;
+                var grace = _owner._options.RateGrace;
                 if (_waitingSince == long.MaxValue
-                    || owner._time.GetElapsedTime(0, _windowWaited + now - _waitingSince) < grace)
+                    || _owner._time.GetElapsedTime(0, _windowWaited + now - _waitingSince) < grace)
                 {
                     return;
                 }
 
-                if (_received - _windowStartBytes < (long)(owner._options.BodyRateMin * grace.TotalSeconds))
+                if (_received - _windowStartBytes < (long)(_owner._options.BodyRateMin * grace.TotalSeconds))
                 {
                     _fault ??= ServerFaults.BodyTimeout.With(
-                        $"Less than {owner._options.BodyRateMin} bytes a second arrived over {grace.TotalSeconds:0.###} s.");
-                    owner.Wake();
+                        $"Less than {_owner._options.BodyRateMin} bytes a second arrived over {grace.TotalSeconds:0.###} s.");
+                    _owner.Wake();
                 }
 
                 (_windowWaited, _waitingSince, _windowStartBytes) = (0, now, _received);
@@ -204,26 +179,56 @@ public sealed partial class Http1Connection<TContext>
 
         public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
+        /// <summary>Before each read: a fault that there was, the limit, the client that waits for a word.</summary>
+        private ValueTask<FlushResult> PrepareAsync()
+        {
+            ThrowIfBroken();
+            if (!HasStarted && !IsFinished)
+            {
+                HasStarted = true;
+                if (_kind == BodyKind.Length && _remaining > _owner.MaxRequestBodySize)
+                {
+                    Fail(TooLarge());
+                }
+            }
+
+            if (!_continuePending)
+            {
+                return default;
+            }
+
+            _continuePending = false;
+            return _owner.SendContinueAsync();
+        }
+
         [AsyncMethodBuilder(typeof(PooledTaskBuilder<>))]
         private async ValueTask<ReadResult> WaitAsync(CancellationToken cancellation)
         {
             lock (_rateGate)
             {
-                _waitingSince = owner._time.GetTimestamp();
+                _waitingSince = _owner._time.GetTimestamp();
             }
 
             try
             {
-                return await owner._input.ReadAsync(cancellation);
+                return await _owner._input.ReadAsync(cancellation);
             }
             finally
             {
                 lock (_rateGate)
                 {
-                    _windowWaited += owner._time.GetTimestamp() - _waitingSince;
+                    _windowWaited += _owner._time.GetTimestamp() - _waitingSince;
                     _waitingSince = long.MaxValue;
                 }
             }
+        }
+
+        /// <summary>Payload of a body of known length has been taken; its limit was looked at before the first.</summary>
+        private void Count(long taken)
+        {
+            _received += taken;
+            _remaining -= taken;
+            IsFinished = _remaining == 0;
         }
 
         /// <summary>Moves payload from the input into the target; sets <see cref="IsFinished"/> or the fault.</summary>
@@ -247,15 +252,10 @@ public sealed partial class Http1Connection<TContext>
             if (taken > 0)
             {
                 _received += taken;
-                if (_received > owner.MaxRequestBodySize)
+                if (_received > _owner.MaxRequestBodySize)
                 {
                     _fault ??= TooLarge();
                 }
-            }
-
-            if (_fault is not null)
-            {
-                owner._keepAlive = false;
             }
 
             consumed = input.GetPosition(offset);
@@ -291,14 +291,24 @@ public sealed partial class Http1Connection<TContext>
             return consumed;
         }
 
+        private static Fault Truncated() => ServerFaults.BodyTruncated.With("The client closed the connection before the body was complete.");
+
         private Fault TooLarge()
-            => ServerFaults.BodyTooLarge.With($"At most {owner.MaxRequestBodySize} bytes are allowed here.");
+            => ServerFaults.BodyTooLarge.With($"At most {_owner.MaxRequestBodySize} bytes are allowed here.");
+
+        private void ThrowIfBroken()
+        {
+            if (_fault is not null)
+            {
+                _owner._keepAlive = false;
+                throw new RequestBodyException(_fault);
+            }
+        }
 
         private void Fail(Fault fault)
         {
             _fault = fault;
-            owner._keepAlive = false;
-            throw new RequestBodyException(fault);
+            ThrowIfBroken();
         }
     }
 }

@@ -11,12 +11,14 @@ namespace Lakou.Gateway.Upstreams;
 /// </summary>
 internal sealed class UpstreamState(string name, GatewayMetrics metrics, LakouTransport transport, Sweeper sweeper) : IDisposable
 {
+    private readonly Lock _changeGate = new();
     private Snapshot _current = new(null!, [], new RoundRobin([]));
 
     public string Name { get; } = name;
 
     public UpstreamPlan Plan => Volatile.Read(ref _current).Plan;
 
+    /// <summary>All of the plan, also those that get no traffic.</summary>
     public IReadOnlyList<EndpointState> Endpoints => Volatile.Read(ref _current).Endpoints;
 
     /// <summary>Chooses an endpoint; null when there is none.</summary>
@@ -29,17 +31,15 @@ internal sealed class UpstreamState(string name, GatewayMetrics metrics, LakouTr
 
     public void Apply(UpstreamPlan plan)
     {
-        var before = Volatile.Read(ref _current).Endpoints;
-        var endpoints = plan.Endpoints
-            .Select(endpoint => before.FirstOrDefault(state => state.Address.Text == endpoint.Address.Text)
-                ?? new EndpointState(endpoint.Address, metrics.Endpoint(Name, endpoint.Address.Text), transport, sweeper))
-            .ToArray();
-        var weighted = endpoints.Zip(plan.Endpoints, (state, endpoint) => new WeightedEndpoint(state, endpoint.Weight)).ToArray();
-        Volatile.Write(ref _current, new(plan, endpoints, plan.Balance switch
+        IReadOnlyList<EndpointState> before;
+        EndpointState[] endpoints;
+        lock (_changeGate)
         {
-            Balance.RoundRobin => new RoundRobin(weighted),
-            _ => new PowerOfTwo(weighted, Random.Shared),
-        }));
+            before = _current.Endpoints;
+            endpoints = [.. plan.Endpoints.Select(endpoint => before.FirstOrDefault(state => state.Address.Text == endpoint.Address.Text)
+                ?? new EndpointState(endpoint.Address, metrics.Endpoint(Name, endpoint.Address.Text), transport, sweeper))];
+            Use(plan, endpoints);
+        }
 
         foreach (var gone in before.Except(endpoints))
         {
@@ -53,6 +53,13 @@ internal sealed class UpstreamState(string name, GatewayMetrics metrics, LakouTr
         {
             Retire(endpoint);
         }
+    }
+
+    /// <summary>Balancers know the endpoints that may get traffic and nothing else: when one comes or goes there is a new balancer.</summary>
+    private void Use(UpstreamPlan plan, EndpointState[] endpoints)
+    {
+        WeightedEndpoint[] usable = [.. endpoints.Zip(plan.Endpoints, static (state, endpoint) => new WeightedEndpoint(state, endpoint.Weight))];
+        Volatile.Write(ref _current, new(plan, endpoints, IBalancer.Create(plan.Balance, usable)));
     }
 
     private void Retire(EndpointState endpoint)

@@ -8,6 +8,7 @@ using Lakou.Gateway.Routing;
 using Lakou.Http;
 using Lakou.Http.Server;
 using Lakou.Http.Tasks;
+using Lakou.Transport;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting.Server.Abstractions;
 using Microsoft.AspNetCore.Http;
@@ -54,7 +55,12 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
         return exchange;
     }
 
-    public Task ProcessRequestAsync(Exchange context) => ServeAsync(context).AsTask();
+    /// <summary>A stream of HTTP/2: the server begins it on the thread pool, and it goes on where its connection lives.</summary>
+    public async Task ProcessRequestAsync(Exchange context)
+    {
+        await LoopSwitch.To(context.Http.Features.Get<ILoopFeature>());
+        await ServeAsync(context);
+    }
 
     [AsyncMethodBuilder(typeof(PooledTaskBuilder))]
     public async ValueTask ServeAsync(Exchange context)

@@ -1,10 +1,8 @@
-using System.Collections.Concurrent;
 using System.Net;
 using Lakou.Core.Time;
 using Lakou.Gateway.Listeners;
 using Lakou.Gateway.Upstreams;
 using Lakou.Transport;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
 namespace Lakou.Gateway.Layer4;
@@ -13,12 +11,7 @@ namespace Lakou.Gateway.Layer4;
 internal sealed class TcpRelayListener : IListener
 {
     private readonly ListenSocket _socket;
-    private readonly ILogger _log;
-    private readonly ConcurrentDictionary<TcpSession, bool> _sessions = new(); // a set
-    private readonly int _connectionsMax;
-    private int _connections;
-    private IConnectionListener? _accepts;
-    private Task _accepting = Task.CompletedTask;
+    private readonly Acceptor _acceptor;
 
     public TcpRelayListener(ListenerPlan plan, ListenSocket socket, GatewayState gateway, Sweeper sweeper, ILoggerFactory loggers)
     {
@@ -28,8 +21,8 @@ internal sealed class TcpRelayListener : IListener
         Sweeper = sweeper;
         Metrics = gateway.Metrics.Layer4(plan.Name);
         Upstreams = plan.Tcp!.Names.Upstreams.Append(plan.Tcp.To).OfType<string>().Distinct().ToDictionary(name => name, name => gateway.Upstreams[name], StringComparer.Ordinal);
-        _log = loggers.CreateLogger("Lakou.Listener." + plan.Name);
-        _connectionsMax = DescriptorBudget.Bound(plan.Options.Limits.Connections, "limits.connections", plan.Name, _log);
+        var log = loggers.CreateLogger("Lakou.Listener." + plan.Name);
+        _acceptor = new Acceptor(gateway.Transport, socket, plan, Metrics.Connections, log, connection => new TcpSession(this, connection));
     }
 
     public ListenerPlan Plan { get; }
@@ -47,71 +40,16 @@ internal sealed class TcpRelayListener : IListener
 
     public IDisposable Socket => _socket;
 
-    public int Connections => Volatile.Read(ref _connections);
+    public int Connections => _acceptor.Connections;
 
-    public async Task StartAsync()
-    {
-        _accepts = await Gateway.Transport.BindAsync(_socket.AsEndPoint());
-        _accepting = AcceptAsync(_accepts);
-    }
+    public Task StartAsync() => _acceptor.StartAsync();
 
     /// <summary>Accepts no more and waits for what runs: only its two sides know when it is over. Cuts the rest at the deadline.</summary>
     public async Task StopAsync(CancellationToken deadline)
     {
-        await (_accepts?.UnbindAsync(CancellationToken.None) ?? ValueTask.CompletedTask);
-        await _accepting;
-        await using var cut = deadline.UnsafeRegister(static state => ((TcpRelayListener)state!).Cut(), this);
-        await Task.WhenAll(_sessions.Keys.Select(session => session.Ended));
-        await Task.Yield(); // off the loop of the last connection: who stops a listener may end the loops next
+        await _acceptor.UnbindAsync();
+        await _acceptor.DrainAsync(deadline);
     }
 
-    public ValueTask DisposeAsync() => _accepts?.DisposeAsync() ?? ValueTask.CompletedTask;
-
-    private async Task AcceptAsync(IConnectionListener accepts)
-    {
-        try
-        {
-            while (await accepts.AcceptAsync() is { } connection)
-            {
-                Begin(connection);
-            }
-        }
-        catch (Exception e)
-        {
-            _log.LogCritical(e, "Listener {Listener} accepts no more connections", Plan.Name);
-        }
-    }
-
-    private void Begin(ConnectionContext connection)
-    {
-        // The limit, before anything is spent on the connection.
-        if (Interlocked.Increment(ref _connections) > _connectionsMax)
-        {
-            Interlocked.Decrement(ref _connections);
-            Metrics.Connections.Refuse("limit");
-            connection.Abort(new ConnectionAbortedException("The listener has its limit of connections."));
-            _ = connection.DisposeAsync().AsTask(); // never throws
-            return;
-        }
-
-        var session = new TcpSession(this, connection);
-        _sessions.TryAdd(session, true);
-        session.Ended = RunAsync(session);
-    }
-
-    private async Task RunAsync(TcpSession session)
-    {
-        await Task.Yield(); // a client that sends without a pause must not hold the thread that accepts
-        await session.RunAsync();
-        _sessions.TryRemove(session, out _);
-        Interlocked.Decrement(ref _connections);
-    }
-
-    private void Cut()
-    {
-        foreach (var session in _sessions.Keys)
-        {
-            session.Cut();
-        }
-    }
+    public ValueTask DisposeAsync() => _acceptor.DisposeAsync();
 }

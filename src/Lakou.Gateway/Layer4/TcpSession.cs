@@ -1,5 +1,6 @@
 using System.Net;
 using Lakou.Core.Faults;
+using Lakou.Gateway.Listeners;
 using Lakou.Transport;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
@@ -13,7 +14,7 @@ namespace Lakou.Gateway.Layer4;
 /// accept → its loop → PROXY header, from peers that send one → server name, when names matter → endpoint → PROXY header to it → relay
 /// </code>
 /// </summary>
-internal sealed class TcpSession(TcpRelayListener listener, ConnectionContext client)
+internal sealed class TcpSession(TcpRelayListener listener, ConnectionContext client) : ISession
 {
     // Kestrel's handshake timeout, which is what comes after: one for the PROXY header and the ClientHello together.
     private static readonly TimeSpan s_headTimeout = TimeSpan.FromSeconds(10);
@@ -26,18 +27,11 @@ internal sealed class TcpSession(TcpRelayListener listener, ConnectionContext cl
     private Relay? _relay;
     private volatile bool _isCut;
 
-    /// <summary>The run, once it has begun; for who waits for the end of all.</summary>
-    public Task Ended { get; set; } = Task.CompletedTask;
-
-    /// <summary>To the end, its connections closed. Never fails.</summary>
     public async Task RunAsync()
     {
-        listener.Metrics.Connections.Open();
         KeepOpen(client);
         try
         {
-            // 1. Onto its loop, where its connection to the endpoint will be too.
-            await LoopSwitch.To(client.Features.Get<ILoopFeature>());
             _entry.Fault = await ServeAsync();
         }
         catch (Exception e)
@@ -47,15 +41,14 @@ internal sealed class TcpSession(TcpRelayListener listener, ConnectionContext cl
             client.Abort();
         }
 
-        // 6. What happened.
+        // 5. What happened.
         _entry.Fault = _isCut && _entry.Fault is not null ? Layer4Faults.Drained.With("The listener stopped or changed, and the time to drain has passed.") : _entry.Fault;
         _entry.Client = AddressOf(_source);
-        listener.Metrics.Connections.Close();
         _entry.Finish(_gateway);
         await client.DisposeAsync();
     }
 
-    /// <summary>Ends it now, wherever it is: whatever waits for the client or the endpoint fails.</summary>
+    /// <summary>Whatever waits for the client or the endpoint fails.</summary>
     public void Cut()
     {
         _isCut = true;
@@ -66,7 +59,7 @@ internal sealed class TcpSession(TcpRelayListener listener, ConnectionContext cl
 
     private async ValueTask<Fault?> ServeAsync()
     {
-        // 2. What the connection begins with. 3. Where it goes.
+        // 1. What the connection begins with. 2. Where it goes.
         var (upstreamName, fault) = await ChooseAsync();
         if (upstreamName is null)
         {
@@ -74,7 +67,7 @@ internal sealed class TcpSession(TcpRelayListener listener, ConnectionContext cl
             return fault;
         }
 
-        // 4. An endpoint.
+        // 3. An endpoint.
         _entry.Upstream = upstreamName;
         (var dialled, fault) = await Dialer.ConnectAsync(_gateway, listener.Upstreams[upstreamName], _entry, client.ConnectionClosed);
         return dialled is null ? fault : await RelayAsync(dialled);
@@ -82,7 +75,7 @@ internal sealed class TcpSession(TcpRelayListener listener, ConnectionContext cl
 
     private async ValueTask<Fault?> RelayAsync(Dialled dialled)
     {
-        // 5. Both ways, until both have ended.
+        // 4. Both ways, until both have ended.
         await using var endpoint = dialled.Connection;
         KeepOpen(endpoint);
         try

@@ -56,7 +56,7 @@ internal sealed partial class SocketConnection :
 
     private FeatureCollection CreateFeatures()
     {
-        var features = new FeatureCollection(initialCapacity: 24); // ours, and those that Kestrel adds
+        var features = new FeatureCollection(initialCapacity: 11); // ours, and one more; TLS and Kestrel have it grow
         features.Set<IConnectionIdFeature>(this);
         features.Set<IConnectionTransportFeature>(this);
         features.Set<IConnectionItemsFeature>(this);

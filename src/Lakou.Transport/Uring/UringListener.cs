@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.Channels;
@@ -20,7 +21,7 @@ internal sealed class UringListener : IConnectionListener, IOperations
     private readonly ListenSocket _socket;
     private readonly bool _isShared;
     private readonly int _descriptor;
-    private readonly Channel<UringConnection> _accepted = Channel.CreateUnbounded<UringConnection>(new() { SingleReader = true }); // bounded by the places
+    private readonly Channel<UringConnection> _accepted; // bounded by the places
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _slot;
     private int _operations;
@@ -39,6 +40,7 @@ internal sealed class UringListener : IConnectionListener, IOperations
         _socket = socket;
         _isShared = isShared;
         EndPoint = socket.LocalEndPoint;
+        _accepted = Channel.CreateUnbounded<UringConnection>(new() { SingleReader = true, AllowSynchronousContinuations = transport.Options.ApplicationScheduler == PipeScheduler.Inline });
         _descriptor = Native.Duplicate((int)socket.Socket.Handle); // ours: nothing else may close it while an accept is under way
         loop.Schedule(static state => ((UringListener)state!).Begin(), this);
     }

@@ -21,7 +21,6 @@ public sealed class Http2TrailerTests
     {
         await using var passage = await Passage.OpenAsync();
         var (client, endpoint) = await PostAsync(passage, name, value);
-        Assert.Equal("5\r\nhello\r\n", await endpoint.ReadAsync(10));
         Assert.True(await endpoint.ClosesAsync());
         Assert.Equal("http/bad-field", await passage.FaultAsync());
         client.Dispose();
@@ -32,8 +31,7 @@ public sealed class Http2TrailerTests
     {
         await using var passage = await Passage.OpenAsync();
         var (client, endpoint) = await PostAsync(passage, "x-forwarded-for", "10.0.0.1", "content-type", "a/b", "x-sum", "7");
-        var (body, trailers) = await endpoint.ReadChunkedAsync();
-        Assert.Equal(("hello", "x-sum: 7\r\n"), (body, trailers));
+        Assert.Equal(("", "x-sum: 7\r\n"), await endpoint.ReadChunkedAsync());
         client.Dispose();
     }
 
@@ -46,6 +44,7 @@ public sealed class Http2TrailerTests
         await client.SendAsync(Frame(Data, 0, 1, "hello"));
         var endpoint = await passage.EndpointAsync();
         await endpoint.ReadHeadAsync();
+        Assert.Equal("5\r\nhello\r\n", await endpoint.ReadAsync(10)); // what has not been sent when the trailers come would not be
         await client.SendAsync(Frame(Headers, EndHeaders | EndStream, 1, Fields(trailers)));
         return (client, endpoint);
     }

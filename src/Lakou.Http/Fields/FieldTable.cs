@@ -20,8 +20,9 @@ namespace Lakou.Http;
 /// </remarks>
 public sealed partial class FieldTable : IHeaderDictionary
 {
-    /// <summary>1 KiB: a browser's request head is 500 to 900 bytes.</summary>
-    private const int FirstBuffer = 1024;
+    // What a small client of an API sends, and doubled until a browser's head fits (500 to 900 bytes, 16 lines): idle connections keep it.
+    private const int FirstBuffer = 256;
+    private const int FirstLines = 8;
 
     /// <summary>64 KiB: twice the largest head that the default limits admit.</summary>
     private const int LargestKept = 64 * 1024;
@@ -296,7 +297,7 @@ public sealed partial class FieldTable : IHeaderDictionary
     {
         if (LineCount == _lines.Length)
         {
-            Array.Resize(ref _lines, Math.Max(16, LineCount * 2)); // 16: browsers send about as many
+            Array.Resize(ref _lines, Math.Max(FirstLines, LineCount * 2));
         }
 
         // The slot keeps the strings made for an earlier message.

@@ -27,9 +27,9 @@ internal sealed partial class UringConnection : ConnectionContext, IOperations
     private readonly UringReader _reader;
     private readonly UringWriter _writer;
     private readonly CancellationTokenSource _closed = new();
-    private readonly Ending _sendEnded = new();
-    private readonly Ending _receiveEnded = new();
-    private readonly Ending _descriptorClosed = new();
+    private readonly Ending _sendEnded;
+    private readonly Ending _receiveEnded;
+    private readonly Ending _descriptorClosed;
     private int _descriptor = -1;
     private int _slot;
     private int _operations;     // under way
@@ -44,6 +44,8 @@ internal sealed partial class UringConnection : ConnectionContext, IOperations
         _transport = transport;
         _loop = loop;
         _holdsPlace = holdsPlace;
+        var endingsGate = new Lock();
+        (_sendEnded, _receiveEnded, _descriptorClosed) = (new(endingsGate), new(endingsGate), new(endingsGate));
         _reader = new UringReader(this);
         _writer = new UringWriter(this);
         ConnectionClosed = _closed.Token;
@@ -290,9 +292,8 @@ internal sealed partial class UringConnection : ConnectionContext, IOperations
     }
 
     /// <summary>Something that happens once; a task only for who waits.</summary>
-    private sealed class Ending
+    private sealed class Ending(Lock gate)
     {
-        private readonly Lock _gate = new();
         private TaskCompletionSource? _waiting;
         private volatile bool _isSet;
 
@@ -302,7 +303,7 @@ internal sealed partial class UringConnection : ConnectionContext, IOperations
         {
             get
             {
-                lock (_gate)
+                lock (gate)
                 {
                     return _isSet ? Task.CompletedTask : (_waiting ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
                 }
@@ -311,7 +312,7 @@ internal sealed partial class UringConnection : ConnectionContext, IOperations
 
         public void Set()
         {
-            lock (_gate)
+            lock (gate)
             {
                 _isSet = true;
             }

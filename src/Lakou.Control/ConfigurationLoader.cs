@@ -48,10 +48,7 @@ internal static class ConfigurationLoader
 
         // 3. What a change of would matter.
         files.AddRange(document.Files);
-        files.AddRange(options.Gateway.Listeners.Values
-            .SelectMany(listener => listener.Tls?.Certificates ?? [])
-            .SelectMany(certificate => new[] { certificate.Cert, certificate.Key })
-            .Select(file => Path.GetFullPath(file, directory)));
+        files.AddRange(options.Gateway.TlsFiles.Select(file => Path.GetFullPath(file, directory)));
         return new(plan, problems.All, document, Fingerprint(document, plan, problems), [.. files.Distinct(StringComparer.Ordinal)]);
     }
 
@@ -83,6 +80,11 @@ internal static class ConfigurationLoader
         foreach (var listener in plan?.Gateway.Listeners.Values ?? [])
         {
             parts.Append('\n').Append(listener.Tls?.Fingerprint);
+        }
+
+        foreach (var upstream in plan?.Gateway.Upstreams.Values ?? [])
+        {
+            parts.Append('\n').Append(upstream.Tls?.Fingerprint);
         }
 
         foreach (var problem in problems.All)

@@ -19,6 +19,12 @@ internal sealed record GatewayOptions
 
     public IReadOnlyDictionary<string, RouteOptions> Routes { get; init; } = new Dictionary<string, RouteOptions>();
 
+    /// <summary>Every file with a certificate or a key, as written.</summary>
+    public IEnumerable<string> TlsFiles => Listeners.Values.SelectMany(listener => listener.Tls?.Certificates ?? [])
+        .Concat(Upstreams.Values.Select(upstream => upstream.Tls?.Certificate).OfType<CertificateOptions>())
+        .SelectMany(certificate => new[] { certificate.Cert, certificate.Key })
+        .Concat(Upstreams.Values.Select(upstream => upstream.Tls?.Ca ?? "").Where(file => file.Length > 0));
+
     /// <summary>Adds the gateway's keys to the shape of the whole file.</summary>
     public static ObjectShape<T> AddTo<T>(ObjectShape<T> root, Func<T, GatewayOptions> get, Func<T, GatewayOptions, T> set)
         where T : notnull

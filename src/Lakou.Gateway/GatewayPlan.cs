@@ -40,7 +40,7 @@ internal sealed record GatewayPlan(
         // 2. Upstreams.
         var upstreams = options.Upstreams.ToDictionary(
             pair => pair.Key,
-            pair => UpstreamPlan.Build(pair.Key, pair.Value, Print(document, $"upstreams.{pair.Key}"), problems),
+            pair => UpstreamPlan.Build(pair.Key, pair.Value, directory, Print(document, $"upstreams.{pair.Key}"), problems),
             StringComparer.Ordinal);
         foreach (var listener in listeners.Values)
         {

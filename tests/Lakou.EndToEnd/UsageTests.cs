@@ -35,7 +35,7 @@ public class UsageTests
     [Theory]
     [InlineData("run", "Required argument missing for command: 'run'.")]
     [InlineData("proxy --from 127.0.0.1:0", "Option '--to' is required.")]
-    [InlineData("proxy --from 127.0.0.1:0 --to ftp://x", "--to ftp://x: 'ftp' endpoints are not supported; use http://host:port or unix:/path; for layer 4 tcp://host:port or udp://host:port")]
+    [InlineData("proxy --from 127.0.0.1:0 --to ftp://x", "--to ftp://x: 'ftp' endpoints are not supported; use http://host:port, https://host:port or unix:/path; for layer 4 tcp://host:port or udp://host:port")]
     [InlineData("proxy --from x --to http://x", "--from x: not an address; use :8080, 127.0.0.1:8080, [::1]:8080 or unix:/path")]
     [InlineData("demo --for soon", "--for soon: not a duration; use 500ms, 30s or 5m")]
     [InlineData("demo --for 0s", "--for 0s: not a duration; use 500ms, 30s or 5m")]

@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
+using System.Security.Authentication;
 using Lakou.Core.Faults;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
@@ -84,7 +85,7 @@ internal static partial class Forwarder
                 {
                     failure = new(e.Fault, false);
                 }
-                catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException or IOException)
+                catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException or IOException or AuthenticationException)
                 {
                     failure = FailureOf(e);
                 }
@@ -205,6 +206,11 @@ internal static partial class Forwarder
                         _ => UpstreamFaults.ConnectFailed.With($"{address}: {Describe(e)}."),
                     },
                     Retry: false);
+            }
+            catch (AuthenticationException e) when (!_connection.ClientGone)
+            {
+                _connection.Endpoint.Metrics.ConnectFailures.Increment();
+                return new(UpstreamFaults.TlsFailed.With($"{_connection.Endpoint.Address.Text}: {e.Message}."), Retry: false);
             }
             finally
             {

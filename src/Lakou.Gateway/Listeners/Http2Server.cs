@@ -1,7 +1,7 @@
-using System.IO.Pipelines;
 using System.Net;
 using System.Text;
 using System.Threading.Channels;
+using Lakou.Gateway.Tls;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
@@ -92,55 +92,13 @@ internal sealed class Http2Server : IAsyncDisposable
     }
 
     /// <summary>A connection as Kestrel has it, which disposes of it and so tells that it has ended.</summary>
-    private sealed class HandedConnection(ConnectionContext connection) : ConnectionContext
+    private sealed class HandedConnection(ConnectionContext connection) : ConnectionLayer(connection)
     {
         private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
         public Task Ended => _ended.Task;
 
         public IConnectionLifetimeNotificationFeature Closing { get; } = connection.Features.GetRequiredFeature<IConnectionLifetimeNotificationFeature>();
-
-        public override string ConnectionId
-        {
-            get => connection.ConnectionId;
-            set => connection.ConnectionId = value;
-        }
-
-        public override IFeatureCollection Features => connection.Features;
-
-        public override IDictionary<object, object?> Items
-        {
-            get => connection.Items;
-            set => connection.Items = value;
-        }
-
-        public override IDuplexPipe Transport
-        {
-            get => connection.Transport;
-            set => connection.Transport = value;
-        }
-
-        public override CancellationToken ConnectionClosed
-        {
-            get => connection.ConnectionClosed;
-            set => connection.ConnectionClosed = value;
-        }
-
-        public override EndPoint? LocalEndPoint
-        {
-            get => connection.LocalEndPoint;
-            set => connection.LocalEndPoint = value;
-        }
-
-        public override EndPoint? RemoteEndPoint
-        {
-            get => connection.RemoteEndPoint;
-            set => connection.RemoteEndPoint = value;
-        }
-
-        public override void Abort() => connection.Abort();
-
-        public override void Abort(ConnectionAbortedException abortReason) => connection.Abort(abortReason);
 
         public override ValueTask DisposeAsync()
         {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using Lakou.Gateway.Observation;
+using Lakou.Gateway.Tls;
 using Lakou.Http.Server;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;

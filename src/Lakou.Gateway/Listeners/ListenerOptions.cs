@@ -35,9 +35,11 @@ internal sealed record TlsOptions
 
     public TlsVersion MinVersion { get; init; } = TlsVersion.Tls12;
 
+    public static Shape<TlsVersion> VersionShape { get; } = Shapes.Choice(("1.2", TlsVersion.Tls12), ("1.3", TlsVersion.Tls13));
+
     public static Shape<TlsOptions> Shape { get; } = Shapes.Object("tls", "TLS of a listener.", () => new TlsOptions())
         .Required("certificates", Shapes.List(CertificateOptions.Shape, min: 1), o => o.Certificates, (o, v) => o with { Certificates = v }, "Chosen by the name that the client asks for (SNI); the first serves all others.")
-        .Field("min-version", Shapes.Choice(("1.2", TlsVersion.Tls12), ("1.3", TlsVersion.Tls13)), o => o.MinVersion, (o, v) => o with { MinVersion = v }, "The oldest version of TLS that is accepted.");
+        .Field("min-version", VersionShape, o => o.MinVersion, (o, v) => o with { MinVersion = v }, "The oldest version of TLS that is accepted.");
 }
 
 internal sealed record ListenerLimitOptions

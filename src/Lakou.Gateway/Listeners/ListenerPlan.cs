@@ -2,6 +2,7 @@ using Lakou.Core.Configuration;
 using Lakou.Gateway.Forwarding;
 using Lakou.Gateway.Layer4;
 using Lakou.Gateway.Routing;
+using Lakou.Gateway.Tls;
 using Lakou.Http;
 
 namespace Lakou.Gateway.Listeners;

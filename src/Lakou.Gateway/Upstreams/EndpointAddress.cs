@@ -3,10 +3,13 @@ using System.Net.Sockets;
 
 namespace Lakou.Gateway.Upstreams;
 
-/// <summary>Where an endpoint listens: <c>http://host:port</c>, <c>tcp://host:port</c>, <c>udp://host:port</c>, or <c>unix:/path</c>.</summary>
+/// <summary>Where an endpoint listens: <c>http://host:port</c>, <c>https://host:port</c>, <c>tcp://host:port</c>, <c>udp://host:port</c>, or <c>unix:/path</c>.</summary>
 internal sealed record EndpointAddress(string Text, EndPoint EndPoint, string Authority)
 {
-    /// <summary><c>http</c>, <c>tcp</c>, <c>udp</c>, or <c>unix</c>, which says nothing of what is spoken there.</summary>
+    /// <summary>For <c>https</c>, else null.</summary>
+    public UpstreamTls? Tls { get; init; }
+
+    /// <summary><c>http</c>, <c>https</c>, <c>tcp</c>, <c>udp</c>, or <c>unix</c>, which says nothing of what is spoken there.</summary>
     public string Scheme { get; } = Text[..Text.IndexOf(':', StringComparison.Ordinal)];
 
     /// <summary>Host or path, for spans and client metrics.</summary>
@@ -49,13 +52,13 @@ internal sealed record EndpointAddress(string Text, EndPoint EndPoint, string Au
 
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Host.Length == 0 || uri.Port == 0)
         {
-            error = "not an address; use http://host:port or unix:/path; for layer 4 tcp://host:port or udp://host:port";
+            error = "not an address; use http://host:port, https://host:port or unix:/path; for layer 4 tcp://host:port or udp://host:port";
             return null;
         }
 
-        if (uri.Scheme is not ("http" or "tcp" or "udp"))
+        if (uri.Scheme is not ("http" or "https" or "tcp" or "udp"))
         {
-            error = $"'{uri.Scheme}' endpoints are not supported; use http://host:port or unix:/path; for layer 4 tcp://host:port or udp://host:port";
+            error = $"'{uri.Scheme}' endpoints are not supported; use http://host:port, https://host:port or unix:/path; for layer 4 tcp://host:port or udp://host:port";
             return null;
         }
 

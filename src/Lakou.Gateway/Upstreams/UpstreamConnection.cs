@@ -3,6 +3,7 @@ using System.IO.Pipelines;
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using Lakou.Core.Time;
+using Lakou.Gateway.Tls;
 using Lakou.Http;
 using Lakou.Http.Tasks;
 using Lakou.Transport;
@@ -98,6 +99,11 @@ internal sealed class UpstreamConnection : ISwept
             connecting.Token.ThrowIfCancellationRequested();
             ObjectDisposedException.ThrowIf(IsClosed, this);
             var connection = await _transport.ConnectAsync(Endpoint.Address.EndPoint, connecting.Token);
+            if (Endpoint.Address.Tls is { } tls)
+            {
+                connection = await tls.OpenAsync(connection, Endpoint.Address.Host, connecting.Token);
+            }
+
             (_input, _output) = (connection.Transport.Input, connection.Transport.Output);
             Loop = connection.Features.GetRequiredFeature<ILoopFeature>().Loop;
             Volatile.Write(ref _connection, connection);
@@ -201,7 +207,7 @@ internal sealed class UpstreamConnection : ISwept
     /// <summary>Starts the pool's clock. False when the connection must not be reused.</summary>
     public bool TryRest(TimeSpan idle, long now)
     {
-        if (HasReceived || IsClosed)
+        if (HasReceived || IsClosed || (_input is EagerReader && !IsSilent()))
         {
             return false;
         }
@@ -218,14 +224,7 @@ internal sealed class UpstreamConnection : ISwept
     public bool TryWake()
     {
         _isResting = false; // from here on it is aborted, not ended, by whoever closes it
-        try
-        {
-            return _receive.Clear() && !IsClosed && !TryReceive();
-        }
-        catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)
-        {
-            return false; // the endpoint has reset it, or the sweeper has just ended it
-        }
+        return _receive.Clear() && !IsClosed && IsSilent();
     }
 
     /// <summary>The client is gone: the work upstream ends at once.</summary>
@@ -235,7 +234,7 @@ internal sealed class UpstreamConnection : ISwept
     {
         var passed = _receive.Fire(now);
         passed = passed == Wait.Nothing ? _send.Fire(now) : passed;
-        if (passed != Wait.Nothing || (_isResting && _connection!.ConnectionClosed.IsCancellationRequested))
+        if (passed != Wait.Nothing || (_isResting && (_connection!.ConnectionClosed.IsCancellationRequested || _input is EagerReader { IsHere: true })))
         {
             Close(passed, clientGone: false);
         }
@@ -262,6 +261,19 @@ internal sealed class UpstreamConnection : ISwept
 
     /// <summary>Aborts the connection; operations in flight fail.</summary>
     public void Close() => Close(Wait.Nothing, clientGone: false);
+
+    /// <summary>False when anything is here to receive, or the endpoint has reset the connection, or the sweeper has just ended it.</summary>
+    private bool IsSilent()
+    {
+        try
+        {
+            return !TryReceive();
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException or InvalidOperationException)
+        {
+            return false;
+        }
+    }
 
     private void Close(Wait timedOut, bool clientGone)
     {

@@ -8,6 +8,7 @@ internal static class UpstreamFaults
     public static readonly FaultCode NoSocket = new("upstream/no-socket", FaultParty.Operator, 503, "The gateway has no socket left for the endpoint", RetryAdvice.Later);
     public static readonly FaultCode ConnectFailed = new("upstream/connect-failed", FaultParty.Upstream, 502, "The endpoint could not be reached", RetryAdvice.Now);
     public static readonly FaultCode ConnectTimeout = new("upstream/connect-timeout", FaultParty.Upstream, 504, "The endpoint did not accept the connection in time", RetryAdvice.Now);
+    public static readonly FaultCode TlsFailed = new("upstream/tls-failed", FaultParty.Upstream, 502, "The endpoint could not be spoken to over TLS");
     public static readonly FaultCode ResponseTimeout = new("upstream/response-timeout", FaultParty.Upstream, 504, "The endpoint did not answer in time", RetryAdvice.IfIdempotent);
     public static readonly FaultCode IdleTimeout = new("upstream/idle-timeout", FaultParty.Upstream, 504, "The endpoint stopped sending or receiving", RetryAdvice.IfIdempotent);
     public static readonly FaultCode TotalTimeout = new("upstream/total-timeout", FaultParty.Upstream, 504, "The request took longer than its route allows", RetryAdvice.IfIdempotent);

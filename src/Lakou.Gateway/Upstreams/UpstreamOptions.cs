@@ -24,7 +24,7 @@ internal sealed record EndpointOptions
     private static readonly Shape<string> UrlShape = Shapes.Text(1, 512);
 
     public static Shape<EndpointOptions> Shape { get; } = Shapes.Object("endpoint", "One address of an upstream.", () => new EndpointOptions())
-        .Required("url", UrlShape, o => o.Url, (o, v) => o with { Url = v }, "`http://host:port`; `unix:/path` for a Unix socket; `tcp://host:port` or `udp://host:port` for listeners of layer 4.")
+        .Required("url", UrlShape, o => o.Url, (o, v) => o with { Url = v }, "`http://host:port`, `https://host:port`; `unix:/path` for a Unix socket; `tcp://host:port` or `udp://host:port` for listeners of layer 4.")
         .Field("weight", Shapes.Integer(1, 1000), o => o.Weight, (o, v) => o with { Weight = v }, "Share of the traffic relative to the other endpoints.")
         .Or(UrlShape, url => new EndpointOptions { Url = url });
 }
@@ -69,10 +69,13 @@ internal sealed record UpstreamOptions
 
     public PoolOptions Pool { get; init; } = new();
 
+    public UpstreamTlsOptions? Tls { get; init; }
+
     public static Shape<UpstreamOptions> Shape { get; } = Shapes.Object("upstream", "A named set of endpoints that can serve the same requests.", () => new UpstreamOptions())
         .Required("endpoints", Shapes.List(EndpointOptions.Shape), o => o.Endpoints, (o, v) => o with { Endpoints = v }, "Where the upstream listens; one or more.")
         .Field("balance", Shapes.Choice(("power-of-two", Balance.PowerOfTwo), ("round-robin", Balance.RoundRobin)), o => o.Balance, (o, v) => o with { Balance = v }, "How an endpoint is chosen: the less busy of two random ones, or each in turn by weight.")
         .Field("host", Shapes.Choice(("keep", HostMode.Keep), ("endpoint", HostMode.Endpoint)), o => o.Host, (o, v) => o with { Host = v }, "The Host field that endpoints see: the client's, or the endpoint's own address.")
         .Field("timeouts", UpstreamTimeoutOptions.Shape, o => o.Timeouts, (o, v) => o with { Timeouts = v }, "How long each step may take.")
-        .Field("pool", PoolOptions.Shape, o => o.Pool, (o, v) => o with { Pool = v }, "Connections kept open between requests.");
+        .Field("pool", PoolOptions.Shape, o => o.Pool, (o, v) => o with { Pool = v }, "Connections kept open between requests.")
+        .Field("tls", UpstreamTlsOptions.Shape, o => o.Tls, (o, v) => o with { Tls = v }, "How `https` endpoints are spoken to; certificates are verified without it too.");
 }

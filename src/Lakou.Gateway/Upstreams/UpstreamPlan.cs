@@ -19,12 +19,23 @@ internal sealed record UpstreamPlan(
     /// <summary>What its endpoints speak: <c>http</c>, <c>tcp</c>, <c>udp</c>; <c>unix</c> when the address of none tells.</summary>
     public string Scheme => Endpoints.Select(endpoint => endpoint.Address.Scheme).FirstOrDefault(scheme => scheme != "unix") ?? "unix";
 
-    public static UpstreamPlan Build(string name, UpstreamOptions options, string fingerprint, Problems problems)
+    /// <summary>Null when its endpoints are spoken to in plain text.</summary>
+    public UpstreamTls? Tls => Endpoints.Select(endpoint => endpoint.Address.Tls).FirstOrDefault();
+
+    public static UpstreamPlan Build(string name, UpstreamOptions options, string directory, string fingerprint, Problems problems)
     {
         var path = $"upstreams.{name}.endpoints";
         if (options.Endpoints.Count == 0)
         {
             problems.Add(path, "an upstream needs one endpoint or more");
+        }
+
+        var tls = options.Endpoints.Any(static endpoint => endpoint.Url.StartsWith("https:", StringComparison.OrdinalIgnoreCase))
+            ? UpstreamTls.Build($"upstreams.{name}.tls", options.Tls ?? new(), directory, problems)
+            : null;
+        if (tls is null && options.Tls is not null)
+        {
+            problems.Add($"upstreams.{name}.tls", "no endpoint speaks TLS; write their addresses as https://host:port");
         }
 
         var endpoints = new List<EndpointPlan>(options.Endpoints.Count);
@@ -41,11 +52,11 @@ internal sealed record UpstreamPlan(
             }
             else
             {
-                endpoints.Add(new(address, options.Endpoints[i].Weight));
+                endpoints.Add(new(address with { Tls = tls }, options.Endpoints[i].Weight));
             }
         }
 
-        var plan = new UpstreamPlan(name, endpoints, options.Balance, options.Host, options.Timeouts, options.Pool.Size, options.Pool.Idle, options.Pool.Age, fingerprint);
+        var plan = new UpstreamPlan(name, endpoints, options.Balance, options.Host, options.Timeouts, options.Pool.Size, options.Pool.Idle, options.Pool.Age, fingerprint + tls?.Fingerprint);
         if (endpoints.Find(endpoint => endpoint.Address.Scheme != plan.Scheme && (endpoint.Address.Scheme != "unix" || plan.Scheme == "udp")) is { } other)
         {
             problems.Add(path, $"{other.Address.Text} stands beside {plan.Scheme} endpoints; an upstream's endpoints speak one protocol");

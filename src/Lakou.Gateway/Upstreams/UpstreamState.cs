@@ -36,14 +36,18 @@ internal sealed class UpstreamState(string name, GatewayMetrics metrics, LakouTr
         lock (_changeGate)
         {
             before = _current.Endpoints;
-            endpoints = [.. plan.Endpoints.Select(endpoint => before.FirstOrDefault(state => state.Address.Text == endpoint.Address.Text)
+            endpoints = [.. plan.Endpoints.Select(endpoint => before.FirstOrDefault(state => state.Address == endpoint.Address)
                 ?? new EndpointState(endpoint.Address, metrics.Endpoint(Name, endpoint.Address.Text), transport, sweeper))];
             Use(plan, endpoints);
         }
 
         foreach (var gone in before.Except(endpoints))
         {
-            Retire(gone);
+            gone.Dispose();
+            if (Array.TrueForAll(endpoints, endpoint => endpoint.Address.Text != gone.Address.Text))
+            {
+                metrics.RemoveEndpoint(Name, gone.Address.Text);
+            }
         }
     }
 
@@ -51,7 +55,8 @@ internal sealed class UpstreamState(string name, GatewayMetrics metrics, LakouTr
     {
         foreach (var endpoint in Endpoints)
         {
-            Retire(endpoint);
+            endpoint.Dispose();
+            metrics.RemoveEndpoint(Name, endpoint.Address.Text);
         }
     }
 
@@ -60,12 +65,6 @@ internal sealed class UpstreamState(string name, GatewayMetrics metrics, LakouTr
     {
         WeightedEndpoint[] usable = [.. endpoints.Zip(plan.Endpoints, static (state, endpoint) => new WeightedEndpoint(state, endpoint.Weight))];
         Volatile.Write(ref _current, new(plan, endpoints, IBalancer.Create(plan.Balance, usable)));
-    }
-
-    private void Retire(EndpointState endpoint)
-    {
-        endpoint.Dispose();
-        metrics.RemoveEndpoint(Name, endpoint.Address.Text);
     }
 
     private sealed record Snapshot(UpstreamPlan Plan, EndpointState[] Endpoints, IBalancer Balancer);

@@ -11,6 +11,13 @@ internal sealed class Certificates : IDisposable
     /// <summary>Writes a certificate for these names; returns the configuration that names its files.</summary>
     public string Create(params string[] names)
     {
+        var path = Write(names);
+        return $"{{ cert: \"{path}.pem\", key: \"{path}.key\" }}";
+    }
+
+    /// <summary>Writes a certificate for these names, which is its own root; returns the path of its .pem and .key.</summary>
+    public string Write(params string[] names)
+    {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN={names[0].Replace("*", "any", StringComparison.Ordinal)}", key, HashAlgorithmName.SHA256);
         var alternatives = new SubjectAlternativeNameBuilder();
@@ -21,7 +28,7 @@ internal sealed class Certificates : IDisposable
         var path = Path.Combine(_folder.FullName, Guid.NewGuid().ToString("N"));
         File.WriteAllText(path + ".pem", certificate.ExportCertificatePem());
         File.WriteAllText(path + ".key", key.ExportPkcs8PrivateKeyPem());
-        return $"{{ cert: \"{path}.pem\", key: \"{path}.key\" }}";
+        return path;
     }
 
     public void Dispose() => _folder.Delete(recursive: true);

@@ -22,7 +22,6 @@ public sealed class EndpointAddressTests
 
     [Theory]
     [InlineData("127.0.0.1:5000")]
-    [InlineData("https://127.0.0.1:5000")]
     [InlineData("http://user:secret@127.0.0.1:5000")]
     [InlineData("http://127.0.0.1:5000/path")]
     [InlineData("http://127.0.0.1:5000/?a")]

@@ -3,8 +3,9 @@ using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Lakou.Core.Configuration;
+using Lakou.Gateway.Listeners;
 
-namespace Lakou.Gateway.Listeners;
+namespace Lakou.Gateway.Tls;
 
 /// <summary>Certificates read and checked, and how each name is answered.</summary>
 internal sealed class TlsPlan
@@ -66,6 +67,24 @@ internal sealed class TlsPlan
 
     private void Load(string path, CertificateOptions options, string directory, Problems problems)
     {
+        if (LoadContext(path, options, directory, problems, out var fingerprint) is not { } context)
+        {
+            return;
+        }
+
+        _first ??= context;
+        foreach (var name in NamesOf(context.TargetCertificate))
+        {
+            _byName.TryAdd(name, context);
+        }
+
+        Fingerprint += fingerprint;
+    }
+
+    /// <summary>A certificate, its chain and its key; null and a problem when they cannot be had.</summary>
+    public static SslStreamCertificateContext? LoadContext(string path, CertificateOptions options, string directory, Problems problems, out string fingerprint)
+    {
+        fingerprint = "";
         var certPath = Path.GetFullPath(options.Cert, directory);
         var keyPath = Path.GetFullPath(options.Key, directory);
         foreach (var (key, file) in new[] { ("cert", certPath), ("key", keyPath) })
@@ -73,7 +92,7 @@ internal sealed class TlsPlan
             if (!File.Exists(file))
             {
                 problems.Add($"{path}.{key}", "the file does not exist; a PEM file is expected");
-                return;
+                return null;
             }
         }
 
@@ -82,14 +101,8 @@ internal sealed class TlsPlan
             var chain = new X509Certificate2Collection();
             chain.ImportFromPemFile(certPath);
             var certificate = X509Certificate2.CreateFromPemFile(certPath, keyPath);
-            var context = SslStreamCertificateContext.Create(certificate, [.. chain.Skip(1)], offline: true);
-            _first ??= context;
-            foreach (var name in NamesOf(certificate))
-            {
-                _byName.TryAdd(name, context);
-            }
-
-            Fingerprint += Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(certPath))) + Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(keyPath)));
+            fingerprint = PrintOf(certPath) + PrintOf(keyPath);
+            return SslStreamCertificateContext.Create(certificate, [.. chain.Skip(1)], offline: true);
         }
         catch (Exception e) when (e is CryptographicException or IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -97,8 +110,11 @@ internal sealed class TlsPlan
             problems.Add(path, e is CryptographicException or ArgumentException
                 ? "the certificate and the key do not belong together, or one is no PEM file"
                 : "the files cannot be read; check their permissions");
+            return null;
         }
     }
+
+    public static string PrintOf(string file) => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file)));
 
     /// <summary>The names inside; the common name only when there are no others (RFC 6125 §6.4.4).</summary>
     private static string[] NamesOf(X509Certificate2 certificate)

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 
-namespace Lakou.Gateway.Listeners;
+namespace Lakou.Gateway.Tls;
 
 /// <summary>A transport's pipes as the stream that <see cref="System.Net.Security.SslStream"/> wants below it.</summary>
 internal sealed class PipeStream(IDuplexPipe transport) : Stream
@@ -42,7 +42,7 @@ internal sealed class PipeStream(IDuplexPipe transport) : Stream
         var result = await transport.Output.WriteAsync(buffer, cancellationToken);
         if (result.IsCompleted)
         {
-            throw new IOException("The client's side of the connection is closed.");
+            throw new IOException("The other side takes no more.");
         }
     }
 

@@ -94,7 +94,7 @@ internal sealed class GatewayState : IAsyncDisposable
             {
                 if (!_upstreams.TryGetValue(upstream.Name, out var state))
                 {
-                    state = new UpstreamState(upstream.Name, Metrics, Transport, _upstreamSweeper);
+                    state = new UpstreamState(upstream.Name, Metrics, Transport, _upstreamSweeper, Log);
                     state.Apply(upstream);
                     _upstreams[upstream.Name] = state;
                 }

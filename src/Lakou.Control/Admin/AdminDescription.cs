@@ -12,6 +12,7 @@ internal static class AdminDescription
     private static readonly (string Name, string Text)[] Tags =
     [
         ("configuration", "The configuration that serves, and the next one."),
+        ("endpoints", "Endpoints of upstreams, by hand. What is set holds over reloads as long as the endpoint stays, and not over a restart."),
         ("health", "For load balancers and orchestrators."),
         ("metrics", "For monitoring."),
         ("state", "What is live."),

@@ -27,6 +27,7 @@ internal static class AdminEndpoints
 
         MapConfiguration(application, host);
         MapState(application, host);
+        EndpointVerbs.Map(application, host);
         application.MapOpenApi("/v1/openapi.json");
     }
 

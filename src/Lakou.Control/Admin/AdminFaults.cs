@@ -5,6 +5,8 @@ namespace Lakou.Control.Admin;
 internal static class AdminFaults
 {
     public static readonly FaultCode NotFound = new("admin/not-found", FaultParty.Client, 404, "The admin API has no such path");
+    public static readonly FaultCode NoSuchUpstream = new("admin/no-such-upstream", FaultParty.Client, 404, "No upstream has this name");
+    public static readonly FaultCode NoSuchEndpoint = new("admin/no-such-endpoint", FaultParty.Client, 404, "The upstream has no such endpoint");
     public static readonly FaultCode MethodNotAllowed = new("admin/method-not-allowed", FaultParty.Client, 405, "The path does not take this method");
     public static readonly FaultCode BadRequest = new("admin/bad-request", FaultParty.Client, 400, "The request cannot be understood");
     public static readonly FaultCode TooLarge = new("admin/too-large", FaultParty.Client, 413, "The body is larger than a configuration may be");

@@ -29,12 +29,24 @@ internal static class StateViews
         return new(
             upstream.Name,
             plan.Balance == Balance.RoundRobin ? "round-robin" : "power-of-two",
-            [.. upstream.Endpoints.Select(endpoint => new EndpointView(
-                endpoint.Address.Text,
-                plan.Endpoints.FirstOrDefault(planned => planned.Address.Text == endpoint.Address.Text)?.Weight ?? 0,
-                endpoint.InFlight,
-                endpoint.OpenConnections,
-                endpoint.IdleConnections))]);
+            upstream.Health.IsPanic,
+            [.. upstream.Endpoints.Select(endpoint => EndpointOf(upstream, endpoint))]);
+    }
+
+    public static EndpointView EndpointOf(UpstreamState upstream, EndpointState endpoint)
+    {
+        var (state, reason, since) = endpoint.Health.Status;
+        var byHand = endpoint.Health.WeightByHand;
+        return new(
+            endpoint.Address.Text,
+            byHand ?? upstream.Plan.Endpoints.FirstOrDefault(planned => planned.Address.Text == endpoint.Address.Text)?.Weight ?? 0,
+            byHand is not null,
+            state.ToString().ToLowerInvariant(),
+            reason,
+            since,
+            endpoint.InFlight,
+            endpoint.OpenConnections,
+            endpoint.IdleConnections);
     }
 
     private static ListenerView ListenerOf(IListener listener)

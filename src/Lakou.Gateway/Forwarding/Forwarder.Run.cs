@@ -5,6 +5,7 @@ using System.Security.Authentication;
 using Lakou.Core.Faults;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
+using Lakou.Gateway.Upstreams.Health;
 using Lakou.Http;
 using Lakou.Http.Server;
 using Lakou.Http.Tasks;
@@ -58,7 +59,7 @@ internal static partial class Forwarder
                 // 1. An endpoint.
                 if (upstream.Pick(out _plan) is not { } endpoint)
                 {
-                    fault = UpstreamFaults.NoEndpoint.With($"Upstream '{upstream.Name}' has no endpoint.");
+                    fault = UpstreamFaults.NoEndpoint.With($"Upstream '{upstream.Name}' has no endpoint in service.");
                     break;
                 }
 
@@ -91,7 +92,7 @@ internal static partial class Forwarder
                 }
                 finally
                 {
-                    await EndAsync(started, failure);
+                    await EndAsync(started, failure, reused);
                 }
 
                 if (failure is null)
@@ -141,7 +142,7 @@ internal static partial class Forwarder
         }
 
         [AsyncMethodBuilder(typeof(PooledTaskBuilder))]
-        private async ValueTask EndAsync(long started, Failure? failure)
+        private async ValueTask EndAsync(long started, Failure? failure, bool reused)
         {
             var endpoint = _connection.Endpoint;
             var ended = false;
@@ -167,9 +168,31 @@ internal static partial class Forwarder
 
                 endpoint.Leave();
                 endpoint.Metrics.Finish(_status, exchange.Time.GetElapsedTime(started, _now));
+                CountForHealth(endpoint.Health, failure, reused, started);
                 exchange.Telemetry.FinishClient(exchange, _call, _status, failure?.Fault.Code.Name);
             }
         }
+
+        /// <summary>Nothing that a client broke is held against an endpoint, nor an idle connection that it closed while we took it.</summary>
+        private void CountForHealth(EndpointHealth health, Failure? failure, bool reused, long started)
+        {
+            if (failure is null)
+            {
+                health.Answered(_status, started);
+                return;
+            }
+
+            var isClients = _connection.ClientGone || exchange.HasClientLeft || _requestFault is { Code.Party: FaultParty.Client };
+            var isCrossing = reused && failure.Retry;
+            if (!isClients && !isCrossing && (IsEndpoints(failure.Fault.Code) || IsLateAnswer(failure.Fault.Code)))
+            {
+                health.Failed(failure.Fault.Code, started);
+            }
+        }
+
+        /// <summary>The request had gone out, and the time of its route passed, or the endpoint did not take it.</summary>
+        private bool IsLateAnswer(FaultCode code)
+            => _status == 0 && _requestFault is null && (code == UpstreamFaults.TotalTimeout || code == UpstreamFaults.IdleTimeout);
 
         private void OnClientGone()
         {

@@ -57,6 +57,11 @@ internal static partial class Forwarder
 
     private static bool IsSafe(string method) => method is "GET" or "HEAD" or "OPTIONS" or "TRACE";
 
+    /// <summary>The endpoint could not be reached, did not answer, or answered what is no answer.</summary>
+    private static bool IsEndpoints(FaultCode code)
+        => code == UpstreamFaults.ConnectFailed || code == UpstreamFaults.ConnectTimeout || code == UpstreamFaults.ResponseTimeout
+            || code == UpstreamFaults.Closed || code == UpstreamFaults.Truncated || code == HttpFaults.BadResponse;
+
     private static Fault TotalTimeout(Exchange exchange)
         => UpstreamFaults.TotalTimeout.With($"The route allows {exchange.TotalTimeout.TotalSeconds:0.###} s in all.");
 

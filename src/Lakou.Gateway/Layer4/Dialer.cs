@@ -34,11 +34,13 @@ internal static class Dialer
             entry.Attempts++;
             entry.Endpoint = endpoint.Address.Text;
             endpoint.Enter();
+            var attempted = gateway.Time.GetTimestamp();
             using var timeout = new CancellationTokenSource(plan.Timeouts.Connect, gateway.Time);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, clientGone);
             try
             {
                 var connection = await gateway.Transport.ConnectAsync(endpoint.Address.EndPoint, stop.Token);
+                endpoint.Health.Succeeded();
                 endpoint.Metrics.Opened.Increment();
                 endpoint.Metrics.Active.Increment();
                 entry.Connect = gateway.Time.GetElapsedTime(started);
@@ -53,20 +55,21 @@ internal static class Dialer
                     break;
                 }
 
-                fault = Failed(endpoint, e, plan.Timeouts.Connect);
+                fault = Failed(endpoint, e, plan.Timeouts.Connect, attempted);
                 (tried ??= []).Add(endpoint);
             }
         }
 
         entry.Connect = gateway.Time.GetElapsedTime(started);
-        return (null, fault ?? UpstreamFaults.NoEndpoint.With($"Upstream '{upstream.Name}' has no endpoint."));
+        return (null, fault ?? UpstreamFaults.NoEndpoint.With($"Upstream '{upstream.Name}' has no endpoint in service."));
     }
 
     /// <summary>What kept an endpoint from being reached. Every such failure of layer 4 passes here; the endpoint is counted for it, unless it was our lack of sockets.</summary>
     /// <param name="endpoint">Not reached.</param>
     /// <param name="error">A cancellation means that the time has passed.</param>
     /// <param name="timeout">How long it had.</param>
-    public static Fault Failed(EndpointState endpoint, Exception error, TimeSpan timeout)
+    /// <param name="started">When it was tried.</param>
+    public static Fault Failed(EndpointState endpoint, Exception error, TimeSpan timeout, long started)
     {
         if (error is SocketException { SocketErrorCode: SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable } none)
         {
@@ -75,17 +78,19 @@ internal static class Dialer
 
         endpoint.Metrics.ConnectFailures.Increment();
         var address = endpoint.Address.Text;
-        return error is OperationCanceledException
+        var fault = error is OperationCanceledException
             ? UpstreamFaults.ConnectTimeout.With($"{address} did not accept within {timeout.TotalSeconds:0.###} s.")
             : UpstreamFaults.ConnectFailed.With($"{address}: {(error as SocketException)?.SocketErrorCode.ToString() ?? error.Message}.");
+        endpoint.Health.Failed(fault.Code, started);
+        return fault;
     }
 
-    /// <summary>The balancer's choice, once: asked again it would skip somebody's turn. After that the least busy of those not tried yet.</summary>
+    /// <summary>The balancer's choice, once: asked again it would skip somebody's turn. After that the least busy of those not tried yet, healthy ones first, none that was taken out by hand.</summary>
     private static EndpointState? Next(UpstreamState upstream, List<EndpointState>? tried, out UpstreamPlan plan)
     {
         plan = upstream.Plan;
         return tried is null
             ? upstream.Pick(out plan)
-            : upstream.Endpoints.Where(endpoint => !tried.Contains(endpoint)).MinBy(endpoint => endpoint.InFlight);
+            : upstream.Endpoints.Where(endpoint => endpoint.Health.IsInService && !tried.Contains(endpoint)).MinBy(endpoint => (!endpoint.Health.IsUsable, endpoint.InFlight));
     }
 }

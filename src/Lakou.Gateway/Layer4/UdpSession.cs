@@ -26,6 +26,7 @@ internal sealed class UdpSession : ISwept
     private long _lastDatagram;
     private long _bytesIn;
     private long _bytesOut;
+    private bool _hasAnswer;
     private int _isOver;
 
     /// <param name="listener">Whose client it is.</param>
@@ -184,6 +185,12 @@ internal sealed class UdpSession : ISwept
                 while (TryReceive(upstream, buffer, out var count))
                 {
                     Touch();
+                    if (!_hasAnswer)
+                    {
+                        _hasAnswer = true;
+                        _endpoint.Health.Succeeded();
+                    }
+
                     Answer(buffer.AsSpan(0, count));
                 }
             }
@@ -228,7 +235,7 @@ internal sealed class UdpSession : ISwept
     {
         if (Interlocked.Exchange(ref _isOver, 1) == 0)
         {
-            Finish(Dialer.Failed(_endpoint, error, _connectTimeout));
+            Finish(Dialer.Failed(_endpoint, error, _connectTimeout, Time.GetTimestamp()));
         }
     }
 

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Lakou.Core.Faults;
 using Lakou.Core.Metrics;
 using Lakou.Gateway.Layer4;
+using Lakou.Gateway.Upstreams.Health;
 
 namespace Lakou.Gateway.Observation;
 
@@ -33,6 +34,7 @@ internal sealed class GatewayMetrics
         Listeners = new ListenerFamilies(registry);
         Relays = new Layer4Families(registry);
         Endpoints = new EndpointFamilies(registry);
+        Health = new HealthMetrics(registry);
         _reloads = registry.CounterFamily("lakou_config_reloads_total", "Configurations loaded after the first, by result", ["result"]);
         _lastReloadSuccessful = registry.Gauge("lakou_config_last_reload_successful", "Whether the last configuration was taken, 1 or 0");
         _lastReloadTimestamp = registry.Gauge("lakou_config_last_reload_timestamp_seconds", "When a configuration was last taken, seconds since the Unix epoch");
@@ -45,6 +47,8 @@ internal sealed class GatewayMetrics
     public RouteMetrics Unmatched { get; }
 
     public Counter AccessLogDropped { get; }
+
+    public HealthMetrics Health { get; }
 
     private RouteFamilies Routes { get; }
 

@@ -1,5 +1,6 @@
 using Lakou.Core.Time;
 using Lakou.Gateway.Observation;
+using Lakou.Gateway.Upstreams.Health;
 using Lakou.Transport;
 
 namespace Lakou.Gateway.Upstreams;
@@ -16,6 +17,8 @@ internal sealed class EndpointState(EndpointAddress address, EndpointMetrics met
     public EndpointAddress Address { get; } = address;
 
     public EndpointMetrics Metrics { get; } = metrics;
+
+    public EndpointHealth Health { get; } = new();
 
     public int InFlight => Volatile.Read(ref _inFlight);
 
@@ -105,6 +108,12 @@ internal sealed class EndpointState(EndpointAddress address, EndpointMetrics met
     public void Dispose()
     {
         _retired = true;
+        CloseIdle();
+    }
+
+    /// <summary>Nobody is expected to ask for them soon.</summary>
+    public void CloseIdle()
+    {
         foreach (var pool in _pools)
         {
             while (TryPop(pool) is { } connection)

@@ -1,4 +1,5 @@
 using Lakou.Core.Configuration;
+using Lakou.Gateway.Upstreams.Health;
 
 namespace Lakou.Gateway.Upstreams;
 
@@ -71,11 +72,14 @@ internal sealed record UpstreamOptions
 
     public UpstreamTlsOptions? Tls { get; init; }
 
+    public HealthOptions Health { get; init; } = new();
+
     public static Shape<UpstreamOptions> Shape { get; } = Shapes.Object("upstream", "A named set of endpoints that can serve the same requests.", () => new UpstreamOptions())
         .Required("endpoints", Shapes.List(EndpointOptions.Shape), o => o.Endpoints, (o, v) => o with { Endpoints = v }, "Where the upstream listens; one or more.")
         .Field("balance", Shapes.Choice(("power-of-two", Balance.PowerOfTwo), ("round-robin", Balance.RoundRobin)), o => o.Balance, (o, v) => o with { Balance = v }, "How an endpoint is chosen: the less busy of two random ones, or each in turn by weight.")
         .Field("host", Shapes.Choice(("keep", HostMode.Keep), ("endpoint", HostMode.Endpoint)), o => o.Host, (o, v) => o with { Host = v }, "The Host field that endpoints see: the client's, or the endpoint's own address.")
         .Field("timeouts", UpstreamTimeoutOptions.Shape, o => o.Timeouts, (o, v) => o with { Timeouts = v }, "How long each step may take.")
         .Field("pool", PoolOptions.Shape, o => o.Pool, (o, v) => o with { Pool = v }, "Connections kept open between requests.")
-        .Field("tls", UpstreamTlsOptions.Shape, o => o.Tls, (o, v) => o with { Tls = v }, "How `https` endpoints are spoken to; certificates are verified without it too.");
+        .Field("tls", UpstreamTlsOptions.Shape, o => o.Tls, (o, v) => o with { Tls = v }, "How `https` endpoints are spoken to; certificates are verified without it too.")
+        .Field("health", HealthOptions.Shape, o => o.Health, (o, v) => o with { Health = v }, "Which endpoints get traffic.");
 }

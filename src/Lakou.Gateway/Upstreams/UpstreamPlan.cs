@@ -1,4 +1,5 @@
 using Lakou.Core.Configuration;
+using Lakou.Gateway.Upstreams.Health;
 
 namespace Lakou.Gateway.Upstreams;
 
@@ -16,6 +17,8 @@ internal sealed record UpstreamPlan(
     TimeSpan PoolAge,
     string Fingerprint)
 {
+    public HealthOptions Health { get; init; } = new();
+
     /// <summary>What its endpoints speak: <c>http</c>, <c>tcp</c>, <c>udp</c>; <c>unix</c> when the address of none tells.</summary>
     public string Scheme => Endpoints.Select(endpoint => endpoint.Address.Scheme).FirstOrDefault(scheme => scheme != "unix") ?? "unix";
 
@@ -56,7 +59,8 @@ internal sealed record UpstreamPlan(
             }
         }
 
-        var plan = new UpstreamPlan(name, endpoints, options.Balance, options.Host, options.Timeouts, options.Pool.Size, options.Pool.Idle, options.Pool.Age, fingerprint + tls?.Fingerprint);
+        var plan = new UpstreamPlan(name, endpoints, options.Balance, options.Host, options.Timeouts, options.Pool.Size, options.Pool.Idle, options.Pool.Age, fingerprint + tls?.Fingerprint) { Health = options.Health };
+        HealthOptions.Check(name, options.Health, plan.Scheme, problems);
         if (endpoints.Find(endpoint => endpoint.Address.Scheme != plan.Scheme && (endpoint.Address.Scheme != "unix" || plan.Scheme == "udp")) is { } other)
         {
             problems.Add(path, $"{other.Address.Text} stands beside {plan.Scheme} endpoints; an upstream's endpoints speak one protocol");

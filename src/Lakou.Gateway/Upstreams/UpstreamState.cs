@@ -1,7 +1,9 @@
 using Lakou.Core.Time;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams.Balancing;
+using Lakou.Gateway.Upstreams.Health;
 using Lakou.Transport;
+using Microsoft.Extensions.Logging;
 
 namespace Lakou.Gateway.Upstreams;
 
@@ -9,12 +11,24 @@ namespace Lakou.Gateway.Upstreams;
 /// An upstream, live. It keeps its identity while its name stays in the plan: routes hold on to it, and a new plan
 /// keeps the state of every endpoint whose address it still has.
 /// </summary>
-internal sealed class UpstreamState(string name, GatewayMetrics metrics, LakouTransport transport, Sweeper sweeper) : IDisposable
+internal sealed class UpstreamState : IDisposable
 {
     private readonly Lock _changeGate = new();
+    private readonly GatewayMetrics _metrics;
+    private readonly LakouTransport _transport;
+    private readonly Sweeper _sweeper;
     private Snapshot _current = new(null!, [], new RoundRobin([]));
 
-    public string Name { get; } = name;
+    public UpstreamState(string name, GatewayMetrics metrics, LakouTransport transport, Sweeper sweeper, ILogger log)
+    {
+        Name = name;
+        (_metrics, _transport, _sweeper) = (metrics, transport, sweeper);
+        Health = new(name, _changeGate, () => Use(_current.Plan, _current.Endpoints), metrics.Health, transport, sweeper, log);
+    }
+
+    public string Name { get; }
+
+    public UpstreamHealth Health { get; }
 
     public UpstreamPlan Plan => Volatile.Read(ref _current).Plan;
 
@@ -33,38 +47,50 @@ internal sealed class UpstreamState(string name, GatewayMetrics metrics, LakouTr
     {
         IReadOnlyList<EndpointState> before;
         EndpointState[] endpoints;
+        IReadOnlyList<Notice> notices;
         lock (_changeGate)
         {
             before = _current.Endpoints;
             endpoints = [.. plan.Endpoints.Select(endpoint => before.FirstOrDefault(state => state.Address == endpoint.Address)
-                ?? new EndpointState(endpoint.Address, metrics.Endpoint(Name, endpoint.Address.Text), transport, sweeper))];
+                ?? new EndpointState(endpoint.Address, _metrics.Endpoint(Name, endpoint.Address.Text), _transport, _sweeper))];
+            notices = Health.Follow(plan.Health, endpoints);
             Use(plan, endpoints);
         }
 
         foreach (var gone in before.Except(endpoints))
         {
-            gone.Dispose();
-            if (Array.TrueForAll(endpoints, endpoint => endpoint.Address.Text != gone.Address.Text))
-            {
-                metrics.RemoveEndpoint(Name, gone.Address.Text);
-            }
+            Retire(gone, isReplaced: Array.Exists(endpoints, endpoint => endpoint.Address.Text == gone.Address.Text));
         }
+
+        Health.Tell(notices);
     }
 
     public void Dispose()
     {
+        Health.Dispose();
         foreach (var endpoint in Endpoints)
         {
-            endpoint.Dispose();
-            metrics.RemoveEndpoint(Name, endpoint.Address.Text);
+            Retire(endpoint, isReplaced: false);
         }
     }
 
     /// <summary>Balancers know the endpoints that may get traffic and nothing else: when one comes or goes there is a new balancer.</summary>
     private void Use(UpstreamPlan plan, EndpointState[] endpoints)
     {
-        WeightedEndpoint[] usable = [.. endpoints.Zip(plan.Endpoints, static (state, endpoint) => new WeightedEndpoint(state, endpoint.Weight))];
+        WeightedEndpoint[] usable = [.. endpoints.Zip(plan.Endpoints, static (state, endpoint) => new WeightedEndpoint(state, state.Health.WeightByHand ?? endpoint.Weight)).Where(one => Health.Admits(one.State))];
         Volatile.Write(ref _current, new(plan, endpoints, IBalancer.Create(plan.Balance, usable)));
+    }
+
+    /// <param name="endpoint">Not of the plan any more.</param>
+    /// <param name="isReplaced">By one of the same name, which goes on with its metrics.</param>
+    private void Retire(EndpointState endpoint, bool isReplaced)
+    {
+        endpoint.Dispose();
+        endpoint.Health.Probes.Life.Cancel();
+        if (!isReplaced)
+        {
+            _metrics.RemoveEndpoint(Name, endpoint.Address.Text);
+        }
     }
 
     private sealed record Snapshot(UpstreamPlan Plan, EndpointState[] Endpoints, IBalancer Balancer);

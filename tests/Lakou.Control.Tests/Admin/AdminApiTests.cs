@@ -60,7 +60,9 @@ public sealed class AdminApiTests
         Assert.DoesNotContain("secret", route.ToJsonString(), StringComparison.Ordinal);
         Assert.Equal(["request-id", "strip-prefix", "timeout"], route["filters"]!.AsArray().Select(filter => (string?)filter!["name"]));
         var endpoint = (await world.GetAsync("/v1/upstreams"))["upstreams"]![0]!["endpoints"]![1]!;
-        Assert.Equal("""{"address":"http://127.0.0.1:19","weight":3,"inFlight":0,"openConnections":0,"idleConnections":0}""", endpoint.ToJsonString());
+        Assert.Equal(
+            $$"""{"address":"http://127.0.0.1:19","weight":3,"weightByHand":false,"state":"healthy","since":"{{endpoint["since"]}}","inFlight":0,"openConnections":0,"idleConnections":0}""",
+            endpoint.ToJsonString());
         var listener = (await world.GetAsync("/v1/listeners"))["listeners"]![0]!;
         Assert.Equal(world.Host.EndPointOf("web").ToString(), (string?)listener["bound"]);
         Assert.Equal("127.0.0.1:0", (string?)listener["address"]);
@@ -128,7 +130,8 @@ public sealed class AdminApiTests
         await using var world = await World.StartAsync(World.Hello);
         var document = await world.GetAsync("/v1/openapi.json");
         Assert.Equal(
-            ["/healthz", "/metrics", "/readyz", "/v1/config", "/v1/config/diff", "/v1/config/reload", "/v1/explain", "/v1/listeners", "/v1/routes", "/v1/upstreams"],
+            ["/healthz", "/metrics", "/readyz", "/v1/config", "/v1/config/diff", "/v1/config/reload", "/v1/explain", "/v1/listeners", "/v1/routes", "/v1/upstreams",
+                "/v1/upstreams/{upstream}/disable", "/v1/upstreams/{upstream}/drain", "/v1/upstreams/{upstream}/enable", "/v1/upstreams/{upstream}/weight"],
             document["paths"]!.AsObject().Select(path => path.Key).Order(StringComparer.Ordinal));
         Assert.All(document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject()), operation =>
         {

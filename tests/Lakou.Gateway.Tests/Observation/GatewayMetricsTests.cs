@@ -2,6 +2,7 @@ using Lakou.Core.Metrics;
 using Lakou.Core.Tests.Metrics;
 using Lakou.Gateway.Layer4;
 using Lakou.Gateway.Observation;
+using Lakou.Gateway.Upstreams.Health;
 
 namespace Lakou.Gateway.Tests.Observation;
 
@@ -127,6 +128,12 @@ public sealed class GatewayMetricsTests
         endpoint.Idle.Increment();
         endpoint.Active.Increment();
         endpoint.Finish(200, TimeSpan.FromMilliseconds(7));
+        HealthMetrics health = _metrics.Health;
+        health.AddUpstream("orders", () => true);
+        health.AddEndpoint("orders", "http://127.0.0.1:1", new EndpointHealth());
+        health.Ejected("orders", "http://127.0.0.1:1", EjectionReason.Failures);
+        health.Withheld("orders", "http://127.0.0.1:1");
+        health.Probed("orders", "http://127.0.0.1:1", "pass");
         ListenerMetrics listener = _metrics.Listener("web");
         listener.Open();
         listener.Refuse("limit");

@@ -61,7 +61,7 @@ public sealed class AdminApiTests
         Assert.Equal(["request-id", "strip-prefix", "timeout"], route["filters"]!.AsArray().Select(filter => (string?)filter!["name"]));
         var endpoint = (await world.GetAsync("/v1/upstreams"))["upstreams"]![0]!["endpoints"]![1]!;
         Assert.Equal(
-            $$"""{"address":"http://127.0.0.1:19","weight":3,"weightByHand":false,"state":"healthy","since":"{{endpoint["since"]}}","inFlight":0,"openConnections":0,"idleConnections":0}""",
+            $$"""{"address":"http://127.0.0.1:19","weight":3,"weightByHand":false,"state":"healthy","since":{{endpoint["since"]!.ToJsonString()}},"inFlight":0,"openConnections":0,"idleConnections":0}""",
             endpoint.ToJsonString());
         var listener = (await world.GetAsync("/v1/listeners"))["listeners"]![0]!;
         Assert.Equal(world.Host.EndPointOf("web").ToString(), (string?)listener["bound"]);

@@ -26,7 +26,7 @@ internal sealed class Probe(LakouTransport transport, EndpointAddress address, A
     // Where 'contains' is looked for.
     private const int BodyBytes = 64 * 1024;
 
-    // Interim answers, chunk framing and all: more is no answer to a probe.
+    // Interim answers, chunk framing and all: after so many no more are asked for.
     private const int MostBytes = 256 * 1024;
 
     private static readonly HeadLimits s_headLimits = new();
@@ -68,7 +68,7 @@ internal sealed class Probe(LakouTransport transport, EndpointAddress address, A
         }
         finally
         {
-            await (connection?.DisposeAsync() ?? ValueTask.CompletedTask);
+            _ = connection?.DisposeAsync().AsTask(); // never throws; the result need not wait for the endpoint to close
         }
     }
 
@@ -152,6 +152,11 @@ internal sealed class Probe(LakouTransport transport, EndpointAddress address, A
         /// <summary>False at the end, and where a probe has read enough.</summary>
         public async ValueTask<bool> ReceiveAsync()
         {
+            if (_left <= 0)
+            {
+                return false;
+            }
+
             var input = connection.Transport.Input;
             var before = Received.Length;
             if (before > 0)
@@ -168,7 +173,7 @@ internal sealed class Probe(LakouTransport transport, EndpointAddress address, A
                 if (count > 0 || result.IsCompleted || result.IsCanceled)
                 {
                     _left -= count;
-                    return count > 0 && _left >= 0;
+                    return count > 0;
                 }
 
                 input.AdvanceTo(Received.Start, Received.End);

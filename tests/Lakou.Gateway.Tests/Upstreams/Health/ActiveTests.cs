@@ -181,6 +181,6 @@ public sealed class ActiveTests
         await world.Time.PassUntilAsync(Waiting.UntilAsync(() => endpoint.Probes >= until), TimeSpan.FromMilliseconds(100));
 
         // Its answer is in when no probe runs.
-        await world.Time.PassUntilAsync(Waiting.UntilAsync(() => world.Upstream.Endpoints.All(one => !one.Health.Probes.IsRunning)), TimeSpan.FromMilliseconds(1));
+        await world.Time.PassUntilAsync(Waiting.UntilAsync(() => !world.Upstream.Endpoints.Single(one => one.Address.Text == endpoint.Url).Health.Probes.IsRunning), TimeSpan.FromMilliseconds(1));
     }
 }

@@ -59,7 +59,7 @@ internal static partial class Forwarder
 
     /// <summary>The endpoint could not be reached, did not answer, or answered what is no answer.</summary>
     private static bool IsEndpoints(FaultCode code)
-        => code == UpstreamFaults.ConnectFailed || code == UpstreamFaults.ConnectTimeout || code == UpstreamFaults.ResponseTimeout
+        => code == UpstreamFaults.ConnectFailed || code == UpstreamFaults.ConnectTimeout || code == UpstreamFaults.TlsFailed || code == UpstreamFaults.ResponseTimeout
             || code == UpstreamFaults.Closed || code == UpstreamFaults.Truncated || code == HttpFaults.BadResponse;
 
     private static Fault TotalTimeout(Exchange exchange)

@@ -78,6 +78,7 @@ internal sealed class GatewayMetrics
         if (_endpoints.TryRemove((upstream, endpoint), out EndpointMetrics? removed))
         {
             removed.Remove();
+            Health.RemoveEndpoint(upstream, endpoint);
         }
     }
 

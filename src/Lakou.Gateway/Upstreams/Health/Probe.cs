@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Text;
 using Lakou.Core.Configuration;
 using Lakou.Gateway.Forwarding;
@@ -41,6 +42,11 @@ internal sealed class Probe(LakouTransport transport, EndpointAddress address, A
         try
         {
             connection = await transport.ConnectAsync(address.EndPoint, stop.Token);
+            if (address.Tls is { } tls)
+            {
+                connection = await tls.OpenAsync(connection, address.Host, stop.Token);
+            }
+
             if (options.Path is null)
             {
                 return ProbeResult.Pass;
@@ -61,6 +67,10 @@ internal sealed class Probe(LakouTransport transport, EndpointAddress address, A
                 { } error => $"no connection ({error})",
                 null => "no connection",
             });
+        }
+        catch (AuthenticationException e)
+        {
+            return new("connect", e.Message);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or ObjectDisposedException or InvalidOperationException)
         {

@@ -48,6 +48,7 @@ internal sealed partial class UpstreamHealth
             result = new("answer", "the probe failed");
         }
 
+        await Task.Yield(); // off the event loop of its connection
         Change(now =>
         {
             var probes = endpoint.Health.Probes;

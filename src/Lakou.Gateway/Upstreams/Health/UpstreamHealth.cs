@@ -72,12 +72,17 @@ internal sealed partial class UpstreamHealth : ISwept
             var isNew = !before.Endpoints.Contains(endpoint);
             if (isNew)
             {
+                // With other TLS it is another object of the same name: what was set by hand was set for the name.
+                var namesake = before.Endpoints.FirstOrDefault(one => one.Address.Text == endpoint.Address.Text)?.Health;
+                (health.ByHand, health.WeightByHand) = (namesake?.ByHand ?? HealthState.Healthy, namesake?.WeightByHand);
                 health.Status = health.Status with { Since = Time.GetUtcNow() };
                 _metrics.AddEndpoint(Name, endpoint.Address.Text, health);
             }
 
-            if (isNew || options.Passive.HasWindow != before.Options.Passive.HasWindow)
+            if (options.Passive != before.Options.Passive)
             {
+                // Other rules count from the beginning: a row that is longer than a new threshold would never meet it.
+                health.ForgetFailuresInRow();
                 health.TakeWindow();
             }
 
@@ -89,14 +94,7 @@ internal sealed partial class UpstreamHealth : ISwept
         return Refresh(out _);
     }
 
-    /// <summary>An endpoint has left; what runs for it ends. Not under the gate.</summary>
-    public void Leave(EndpointState endpoint)
-    {
-        endpoint.Health.Probes.Life.Cancel();
-        _metrics.RemoveEndpoint(Name, endpoint.Address.Text);
-    }
-
-    /// <summary>The upstream has left. Not under the gate; the endpoints leave one by one.</summary>
+    /// <summary>The upstream has left. Not under the gate.</summary>
     public void Dispose()
     {
         _sweeper.Remove(this);

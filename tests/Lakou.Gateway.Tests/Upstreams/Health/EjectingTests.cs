@@ -194,6 +194,17 @@ public sealed class EjectingTests
         Assert.Equal("0123", world.Picks(4));
     }
 
+    [Fact]
+    public async Task A_threshold_that_is_lowered_below_a_row_of_failures_still_ejects()
+    {
+        var names = HealthWorld.Names(2);
+        await using var world = await HealthWorld.OpenAsync("passive: { failures: 9 }", names);
+        await world.FailAsync(0, 6, threshold: 9);
+        await world.Gateway.ApplyAsync(HealthWorld.Yaml("passive: { failures: 3 }", names));
+        await world.FailAsync(0, 3, threshold: 3);
+        await world.BecomesAsync(0, HealthState.Ejected);
+    }
+
     private static Task CountAsync(HealthWorld world, int endpoint, int good, int bad)
     {
         var health = world.Endpoint(endpoint).Health;

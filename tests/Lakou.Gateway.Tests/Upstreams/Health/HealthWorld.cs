@@ -71,10 +71,10 @@ internal sealed class HealthWorld : IAsyncDisposable, ILoggerFactory, ILogger
     public async Task<string> AskAsync()
     {
         using var client = await RawPeer.ConnectAsync(Gateway.Address);
-        await client.SendAsync("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+        await client.SendAsync("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         try
         {
-            return (await client.ReadHeadAsync()).Split(' ')[1];
+            return (await client.ReadToEndAsync()).Split(' ')[1]; // to the end: who leaves within an answer hides how it ended
         }
         catch (System.Net.Sockets.SocketException)
         {

@@ -65,7 +65,7 @@ public sealed class ProbeTests
     public async Task A_probe_does_not_wait_for_an_endpoint_to_close()
     {
         using var upstream = new RawUpstream();
-        var running = RunAsync(upstream.Url, new() { Path = "/" });
+        var running = RunAsync(upstream.Url, new() { Path = "/" }, transportTime: new ManualTime()); // in which a linger never passes
         using var endpoint = await upstream.AcceptAsync();
         await endpoint.ReadHeadAsync();
         await endpoint.SendAsync(Ok);
@@ -165,10 +165,9 @@ public sealed class ProbeTests
         return (await running, head);
     }
 
-    private static async Task<ProbeResult> RunAsync(string url, ActiveOptions options, TimeProvider? time = null, CancellationTokenSource? end = null)
+    private static async Task<ProbeResult> RunAsync(string url, ActiveOptions options, TimeProvider? time = null, CancellationTokenSource? end = null, TimeProvider? transportTime = null)
     {
-        time ??= new ManualTime(); // the transport's too: nothing may wait for a linger to pass
-        await using var transport = LakouTransport.Start(new TransportOptions { Loops = 1, Time = time });
-        return await new Probe(transport, EndpointAddress.TryParse(url, out _)!, options, time).RunAsync(end?.Token ?? CancellationToken.None);
+        await using var transport = LakouTransport.Start(new TransportOptions { Loops = 1, Time = transportTime ?? TimeProvider.System });
+        return await new Probe(transport, EndpointAddress.TryParse(url, out _)!, options, time ?? new ManualTime()).RunAsync(end?.Token ?? CancellationToken.None);
     }
 }

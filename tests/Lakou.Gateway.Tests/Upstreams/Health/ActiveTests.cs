@@ -155,6 +155,26 @@ public sealed class ActiveTests
     }
 
     [Fact]
+    public async Task A_probe_verifies_the_certificate_and_what_was_set_by_hand_outlives_other_tls()
+    {
+        using var certificates = new Certificates();
+        using var secure = new TlsUpstream(certificates.Write("app.test"), TlsUpstream.Answering(Good));
+        var other = secure.Url.Replace("127.0.0.1", "127.0.0.2", StringComparison.Ordinal);
+        await using var world = await HealthWorld.OpenAsync("active: { path: /, interval: 200ms, timeout: 1m }", secure.Url, other);
+        await world.PassUntilAsync(0, HealthState.Unhealthy, 0.1);
+        Assert.Contains("certificate", world.Endpoint(0).Health.Status.Reason, StringComparison.Ordinal);
+        world.Upstream.Health.SetByHand(world.Endpoint(1), HealthState.Draining);
+
+        var before = world.Endpoint(0);
+        await world.Gateway.ApplyAsync(HealthWorld.Yaml("active: { path: /, interval: 200ms, timeout: 1m } }, tls: { verify: false", secure.Url, other));
+        Assert.NotSame(before, world.Endpoint(0));
+        Assert.Equal([HealthState.Healthy, HealthState.Draining], [world.State(0), world.State(1)]);
+        await world.Time.PassUntilAsync(Waiting.UntilAsync(() => secure.Handshakes.Count > 2), TimeSpan.FromMilliseconds(100));
+        await Waiting.UntilAsync(() => world.Gateway.Metrics().Contains($$"""lakou_upstream_probes_total{upstream="app",endpoint="{{secure.Url}}",outcome="pass"}""", StringComparison.Ordinal));
+        Assert.Equal(HealthState.Healthy, world.State(0));
+    }
+
+    [Fact]
     public async Task A_process_that_dies_and_returns_is_followed_while_requests_succeed()
     {
         using var steady = new Moody();

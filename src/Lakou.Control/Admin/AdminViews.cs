@@ -44,14 +44,19 @@ internal sealed record TargetView(string Upstream, int Weight);
 
 internal sealed record UpstreamsView(IReadOnlyList<UpstreamView> Upstreams);
 
-internal sealed record UpstreamView(string Name, string Balance, IReadOnlyList<EndpointView> Endpoints);
+/// <param name="Name">Its key in the file.</param>
+/// <param name="Balance"><c>power-of-two</c>, <c>hash of header X-User</c>.</param>
+/// <param name="Sticky">The cookie by which clients stay with their endpoint, if there is one.</param>
+/// <param name="Endpoints">All of them.</param>
+internal sealed record UpstreamView(string Name, string Balance, string? Sticky, IReadOnlyList<EndpointView> Endpoints);
 
 /// <param name="Address">As written, references expanded.</param>
 /// <param name="Weight">Its share relative to the others.</param>
+/// <param name="Tier">0 serves first.</param>
 /// <param name="InFlight">Requests that run on it now.</param>
 /// <param name="OpenConnections">Idle ones included.</param>
 /// <param name="IdleConnections">Kept for the next request.</param>
-internal sealed record EndpointView(string Address, int Weight, int InFlight, int OpenConnections, int IdleConnections);
+internal sealed record EndpointView(string Address, int Weight, int Tier, int InFlight, int OpenConnections, int IdleConnections);
 
 internal sealed record ListenersView(IReadOnlyList<ListenerView> Listeners);
 

@@ -28,13 +28,15 @@ internal static class StateViews
         var plan = upstream.Plan;
         return new(
             upstream.Name,
-            plan.Balance == Balance.RoundRobin ? "round-robin" : "power-of-two",
-            [.. upstream.Endpoints.Select(endpoint => new EndpointView(
-                endpoint.Address.Text,
-                plan.Endpoints.FirstOrDefault(planned => planned.Address.Text == endpoint.Address.Text)?.Weight ?? 0,
-                endpoint.InFlight,
-                endpoint.OpenConnections,
-                endpoint.IdleConnections))]);
+            plan.Balance.Options.ToString(),
+            plan.Balance.Sticky?.Options.Cookie,
+            [.. upstream.Endpoints.Select(endpoint => EndpointOf(endpoint, plan))]);
+    }
+
+    private static EndpointView EndpointOf(EndpointState endpoint, UpstreamPlan plan)
+    {
+        var planned = plan.Endpoints.FirstOrDefault(planned => planned.Address.Text == endpoint.Address.Text);
+        return new(endpoint.Address.Text, planned?.Weight ?? 0, planned?.Tier ?? 0, endpoint.InFlight, endpoint.OpenConnections, endpoint.IdleConnections);
     }
 
     private static ListenerView ListenerOf(IListener listener)

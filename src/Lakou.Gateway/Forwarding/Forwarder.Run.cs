@@ -5,6 +5,7 @@ using System.Security.Authentication;
 using Lakou.Core.Faults;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
+using Lakou.Gateway.Upstreams.Balancing;
 using Lakou.Http;
 using Lakou.Http.Server;
 using Lakou.Http.Tasks;
@@ -56,9 +57,10 @@ internal static partial class Forwarder
             for (var isFirst = true; fault is null; isFirst = false)
             {
                 // 1. An endpoint.
-                if (upstream.Pick(out _plan) is not { } endpoint)
+                exchange.Stickiness = default;
+                if (upstream.Pick(new PickContext(exchange), out _plan) is not { } endpoint)
                 {
-                    fault = UpstreamFaults.NoEndpoint.With($"Upstream '{upstream.Name}' has no endpoint.");
+                    fault = exchange.Stickiness.Fault ?? UpstreamFaults.NoEndpoint.With($"Upstream '{upstream.Name}' has no endpoint.");
                     break;
                 }
 
@@ -97,6 +99,11 @@ internal static partial class Forwarder
                 if (failure is null)
                 {
                     return;
+                }
+
+                if (!_anyByte && failure.Fault.Code.Party == FaultParty.Upstream && !(failure.Retry && reused))
+                {
+                    endpoint.AnswerTimes?.Fail(_now - started);
                 }
 
                 if (!failure.Retry || !reused || _framing.HasBody || !IsSafe(exchange.Features.Request.Method))
@@ -280,6 +287,7 @@ internal static partial class Forwarder
             {
                 _anyByte = true;
                 exchange.FirstByte = exchange.Time.GetElapsedTime(_sent, _now);
+                _connection.Endpoint.AnswerTimes?.Observe(_now - _sent, _now);
             }
         }
 
@@ -360,6 +368,7 @@ internal static partial class Forwarder
             var response = exchange.Features.ResponseBody;
             exchange.Features.Response.StatusCode = answer.Status;
             ResponseHeadCopier.Copy(answer, exchange.Features.Response.Headers);
+            exchange.Stickiness.Cookie?.AddTo(exchange.Features.Response.Headers);
             var trailers = answer.Body == BodyKind.Chunked ? _context.Features.Get<IHttpResponseTrailersFeature>() : null;
             await response.StartAsync(CancellationToken.None); // a client that has left shows when its bytes are flushed
 

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Lakou.Core.Faults;
 using Lakou.Gateway.Upstreams;
+using Lakou.Gateway.Upstreams.Balancing;
 using Microsoft.AspNetCore.Connections;
 
 namespace Lakou.Gateway.Layer4;
@@ -29,16 +30,19 @@ internal static class Dialer
         var started = gateway.Time.GetTimestamp();
         List<EndpointState>? tried = null;
         Fault? fault = null;
-        while (Next(upstream, tried, out var plan) is { } endpoint && fault?.Code != UpstreamFaults.NoSocket)
+        while (Next(upstream, entry, tried, out var plan) is { } endpoint && fault?.Code != UpstreamFaults.NoSocket)
         {
             entry.Attempts++;
             entry.Endpoint = endpoint.Address.Text;
             endpoint.Enter();
+            var dialled = gateway.Time.GetTimestamp();
             using var timeout = new CancellationTokenSource(plan.Timeouts.Connect, gateway.Time);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, clientGone);
             try
             {
                 var connection = await gateway.Transport.ConnectAsync(endpoint.Address.EndPoint, stop.Token);
+                var now = gateway.Time.GetTimestamp();
+                endpoint.AnswerTimes?.Observe(now - dialled, now);
                 endpoint.Metrics.Opened.Increment();
                 endpoint.Metrics.Active.Increment();
                 entry.Connect = gateway.Time.GetElapsedTime(started);
@@ -73,6 +77,7 @@ internal static class Dialer
             return UpstreamFaults.NoSocket.With($"A socket could not be made ({none.SocketErrorCode}); raise the limit of open files or lower the listener's limit.");
         }
 
+        endpoint.AnswerTimes?.Fail(elapsed: 0);
         endpoint.Metrics.ConnectFailures.Increment();
         var address = endpoint.Address.Text;
         return error is OperationCanceledException
@@ -80,12 +85,10 @@ internal static class Dialer
             : UpstreamFaults.ConnectFailed.With($"{address}: {(error as SocketException)?.SocketErrorCode.ToString() ?? error.Message}.");
     }
 
-    /// <summary>The balancer's choice, once: asked again it would skip somebody's turn. After that the least busy of those not tried yet.</summary>
-    private static EndpointState? Next(UpstreamState upstream, List<EndpointState>? tried, out UpstreamPlan plan)
+    /// <summary>The balancer's choice, once: asked again it would skip somebody's turn.</summary>
+    private static EndpointState? Next(UpstreamState upstream, RelayedConnection entry, List<EndpointState>? tried, out UpstreamPlan plan)
     {
         plan = upstream.Plan;
-        return tried is null
-            ? upstream.Pick(out plan)
-            : upstream.Endpoints.Where(endpoint => !tried.Contains(endpoint)).MinBy(endpoint => endpoint.InFlight);
+        return tried is null ? upstream.Pick(new PickContext(null, entry.Client), out plan) : upstream.PickAnother(tried);
     }
 }

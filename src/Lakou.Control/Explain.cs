@@ -54,7 +54,7 @@ internal static class Explain
             ActionOf(route),
             route.To.Count == 0 ? null : ForwardedTarget(route, method, host, parsed, matched.Captures),
             [.. route.To.Where(to => plan.Upstreams.ContainsKey(to.Upstream)).Select(to => new ExplainedUpstream(
-                to.Upstream, to.Weight, [.. plan.Upstreams[to.Upstream].Endpoints.Select(endpoint => endpoint.Address.Text)]))]);
+                to.Upstream, to.Weight, plan.Upstreams[to.Upstream].Balance.ToString(), [.. plan.Upstreams[to.Upstream].Endpoints.Select(endpoint => endpoint.Address.Text)]))]);
     }
 
     private static (string? Scheme, string Authority, string Target) Split(string url)

@@ -8,8 +8,9 @@ internal sealed record ExplainedFilter(string Name, string Phase);
 
 /// <param name="Name">The upstream.</param>
 /// <param name="Weight">Its share relative to the others.</param>
+/// <param name="Balance">How one of the endpoints is chosen.</param>
 /// <param name="Endpoints">Their addresses.</param>
-internal sealed record ExplainedUpstream(string Name, int Weight, IReadOnlyList<string> Endpoints);
+internal sealed record ExplainedUpstream(string Name, int Weight, string Balance, IReadOnlyList<string> Endpoints);
 
 /// <summary>Why a request goes where it goes.</summary>
 /// <param name="Method">As asked.</param>
@@ -49,7 +50,7 @@ internal sealed record Explanation(
 
         foreach (var upstream in Upstreams)
         {
-            Line("upstream", $"{upstream.Name}{(Upstreams.Count > 1 ? $" (weight {upstream.Weight})" : "")}: {string.Join(", ", upstream.Endpoints)}");
+            Line("upstream", $"{upstream.Name}{(Upstreams.Count > 1 ? $" (weight {upstream.Weight})" : "")}, {upstream.Balance}: {string.Join(", ", upstream.Endpoints)}");
         }
 
         foreach (var other in Others)

@@ -36,6 +36,11 @@ internal static class FaultResponse
             response.Headers.RetryAfter = ((long)Math.Ceiling(wait.TotalSeconds)).ToString();
         }
 
+        if (exchange.Stickiness.Fault is not null)
+        {
+            exchange.Stickiness.Cookie?.AddTo(response.Headers);
+        }
+
         if (exchange.Allow is { } allow)
         {
             response.Headers.Allow = allow;

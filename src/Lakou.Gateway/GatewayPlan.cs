@@ -4,6 +4,7 @@ using Lakou.Gateway.Layer4;
 using Lakou.Gateway.Listeners;
 using Lakou.Gateway.Routing;
 using Lakou.Gateway.Upstreams;
+using Lakou.Gateway.Upstreams.Balancing;
 
 namespace Lakou.Gateway;
 
@@ -55,6 +56,12 @@ internal sealed record GatewayPlan(
             {
                 routes.Add(name, plan);
             }
+        }
+
+        foreach (var upstream in upstreams.Values)
+        {
+            var captures = routes.Values.Where(route => route.To.Any(to => to.Upstream == upstream.Name)).Select(route => route.Pattern.CaptureNames);
+            BalancePlan.CheckCapture(upstream, [.. captures], problems);
         }
 
         Router<RoutePlan>.Compile(routes.Values.Select(route => new RouteEntry<RoutePlan>(route.Name, route.Match, route)), RouterOptions.Default, out var conflicts);

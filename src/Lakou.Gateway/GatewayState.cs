@@ -102,6 +102,15 @@ internal sealed class GatewayState : IAsyncDisposable
                 {
                     state.Apply(upstream);
                 }
+                else
+                {
+                    continue;
+                }
+
+                if (upstream.Balance.Sticky is { Key: null })
+                {
+                    Log.LogInformation("upstream {Upstream}: sticky has no key; its cookies are good until this process ends, and for no other", upstream.Name);
+                }
             }
 
             // 3. Routes: an unchanged one keeps its chain and the state of its filters. One write makes them current.

@@ -45,14 +45,16 @@ internal sealed record TargetView(string Upstream, int Weight);
 internal sealed record UpstreamsView(IReadOnlyList<UpstreamView> Upstreams);
 
 /// <param name="Name">Its key in the file.</param>
-/// <param name="Balance">As written.</param>
+/// <param name="Balance"><c>power-of-two</c>, <c>hash of header X-User</c>.</param>
+/// <param name="Sticky">The cookie by which clients stay with their endpoint, if there is one.</param>
 /// <param name="Panic">Too few endpoints are healthy, and all are used.</param>
-/// <param name="Endpoints">In the order of the file.</param>
-internal sealed record UpstreamView(string Name, string Balance, bool Panic, IReadOnlyList<EndpointView> Endpoints);
+/// <param name="Endpoints">All of them.</param>
+internal sealed record UpstreamView(string Name, string Balance, string? Sticky, bool Panic, IReadOnlyList<EndpointView> Endpoints);
 
 /// <param name="Address">As written, references expanded.</param>
 /// <param name="Weight">Its share relative to the others.</param>
 /// <param name="WeightByHand">Whether the weight was set by hand, and is not the file's.</param>
+/// <param name="Tier">0 serves first.</param>
 /// <param name="State"><c>healthy</c>, <c>unhealthy</c> (probes), <c>ejected</c> (traffic), or by hand <c>draining</c>, <c>disabled</c>.</param>
 /// <param name="Reason">Why it is not healthy.</param>
 /// <param name="Since">When the state began.</param>
@@ -60,7 +62,7 @@ internal sealed record UpstreamView(string Name, string Balance, bool Panic, IRe
 /// <param name="OpenConnections">Idle ones included.</param>
 /// <param name="IdleConnections">Kept for the next request.</param>
 internal sealed record EndpointView(
-    string Address, int Weight, bool WeightByHand, string State, string? Reason, DateTimeOffset Since, int InFlight, int OpenConnections, int IdleConnections);
+    string Address, int Weight, bool WeightByHand, int Tier, string State, string? Reason, DateTimeOffset Since, int InFlight, int OpenConnections, int IdleConnections);
 
 internal sealed record ListenersView(IReadOnlyList<ListenerView> Listeners);
 

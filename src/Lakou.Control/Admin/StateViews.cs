@@ -28,7 +28,8 @@ internal static class StateViews
         var plan = upstream.Plan;
         return new(
             upstream.Name,
-            plan.Balance == Balance.RoundRobin ? "round-robin" : "power-of-two",
+            plan.Balance.Options.ToString(),
+            plan.Balance.Sticky?.Options.Cookie,
             upstream.Health.IsPanic,
             [.. upstream.Endpoints.Select(endpoint => EndpointOf(upstream, endpoint))]);
     }
@@ -36,11 +37,13 @@ internal static class StateViews
     public static EndpointView EndpointOf(UpstreamState upstream, EndpointState endpoint)
     {
         var (state, reason, since) = endpoint.Health.Status;
+        var planned = upstream.Plan.Endpoints.FirstOrDefault(planned => planned.Address.Text == endpoint.Address.Text);
         var byHand = endpoint.Health.WeightByHand;
         return new(
             endpoint.Address.Text,
-            byHand ?? upstream.Plan.Endpoints.FirstOrDefault(planned => planned.Address.Text == endpoint.Address.Text)?.Weight ?? 0,
+            byHand ?? planned?.Weight ?? 0,
             byHand is not null,
+            planned?.Tier ?? 0,
             state.ToString().ToLowerInvariant(),
             reason,
             since,

@@ -5,6 +5,7 @@ using System.Security.Authentication;
 using Lakou.Core.Faults;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
+using Lakou.Gateway.Upstreams.Balancing;
 using Lakou.Gateway.Upstreams.Health;
 using Lakou.Http;
 using Lakou.Http.Server;
@@ -57,9 +58,10 @@ internal static partial class Forwarder
             for (var isFirst = true; fault is null; isFirst = false)
             {
                 // 1. An endpoint.
-                if (upstream.Pick(out _plan) is not { } endpoint)
+                exchange.Stickiness = default;
+                if (upstream.Pick(new PickContext(exchange), out _plan) is not { } endpoint)
                 {
-                    fault = UpstreamFaults.NoEndpoint.With($"Upstream '{upstream.Name}' has no endpoint in service.");
+                    fault = exchange.Stickiness.Fault ?? UpstreamFaults.NoEndpoint.With($"Upstream '{upstream.Name}' has no endpoint in service.");
                     break;
                 }
 
@@ -98,6 +100,11 @@ internal static partial class Forwarder
                 if (failure is null)
                 {
                     return;
+                }
+
+                if (!_anyByte && failure.Fault.Code.Party == FaultParty.Upstream && !(failure.Retry && reused))
+                {
+                    endpoint.AnswerTimes?.Fail(_now - started);
                 }
 
                 if (!failure.Retry || !reused || _framing.HasBody || !IsSafe(exchange.Features.Request.Method))
@@ -303,6 +310,7 @@ internal static partial class Forwarder
             {
                 _anyByte = true;
                 exchange.FirstByte = exchange.Time.GetElapsedTime(_sent, _now);
+                _connection.Endpoint.AnswerTimes?.Observe(_now - _sent, _now);
             }
         }
 
@@ -383,6 +391,7 @@ internal static partial class Forwarder
             var response = exchange.Features.ResponseBody;
             exchange.Features.Response.StatusCode = answer.Status;
             ResponseHeadCopier.Copy(answer, exchange.Features.Response.Headers);
+            exchange.Stickiness.Cookie?.AddTo(exchange.Features.Response.Headers);
             var trailers = answer.Body == BodyKind.Chunked ? _context.Features.Get<IHttpResponseTrailersFeature>() : null;
             await response.StartAsync(CancellationToken.None); // a client that has left shows when its bytes are flushed
 

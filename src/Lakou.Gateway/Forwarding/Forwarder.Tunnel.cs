@@ -35,6 +35,7 @@ internal static partial class Forwarder
         {
             var response = _context.Response;
             ResponseHeadCopier.Copy(_connection.Head, response.Headers);
+            exchange.Stickiness.Cookie?.AddTo(response.Headers);
             response.Headers.Connection = "Upgrade";
             response.Headers.Upgrade = _connection.Head.Fields.TryGet(KnownField.Upgrade, out var upgrade) ? Encoding.Latin1.GetString(upgrade) : _upgrade;
             await using var client = await _context.Features.GetRequiredFeature<IHttpUpgradeFeature>().UpgradeAsync();

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
+using Lakou.Gateway.Upstreams.Balancing;
 using Lakou.Http;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
@@ -25,6 +26,10 @@ internal static class RequestHeadWriter
 
     private static readonly FieldSet NeverPassButTrailer = NeverPass.Without(KnownField.Trailer);
 
+    private static readonly FieldSet NeverPassNorCookie = FieldSet.Where(field => NeverPass.Contains(field) || field == KnownField.Cookie);
+
+    private static readonly FieldSet NeverPassNorCookieButTrailer = NeverPassNorCookie.Without(KnownField.Trailer);
+
     public static void Write(
         ref HeadBuffer head,
         Exchange exchange,
@@ -46,14 +51,23 @@ internal static class RequestHeadWriter
         head.Write((upstream.Host == HostMode.Endpoint || host.Length == 0 ? endpoint.Authority : host).AsSpan());
         head.Write("\r\n"u8);
 
-        // 2. The client's fields.
+        // 2. The client's fields. The cookie that brought it to this endpoint is none of the endpoint's business.
+        var hidden = upstream.Balance.Sticky is { Options.Forward: false } sticky ? sticky.CookieName : null;
         if (request.Headers is FieldTable fields)
         {
-            fields.WriteLines(ref head, framing.Kind == BodyKind.Chunked ? NeverPassButTrailer : NeverPass);
+            if (hidden is not null && fields.Contains(KnownField.Cookie))
+            {
+                fields.WriteLines(ref head, framing.Kind == BodyKind.Chunked ? NeverPassNorCookieButTrailer : NeverPassNorCookie);
+                CookiePairs.WriteWithout(ref head, fields, hidden);
+            }
+            else
+            {
+                fields.WriteLines(ref head, framing.Kind == BodyKind.Chunked ? NeverPassButTrailer : NeverPass);
+            }
         }
         else
         {
-            WriteFields(ref head, request.Headers, framing);
+            WriteFields(ref head, request.Headers, framing, hidden);
         }
 
         // 3. Framing and connection.
@@ -88,7 +102,7 @@ internal static class RequestHeadWriter
         head.End();
     }
 
-    private static void WriteFields(ref HeadBuffer head, IHeaderDictionary fields, RequestFraming framing)
+    private static void WriteFields(ref HeadBuffer head, IHeaderDictionary fields, RequestFraming framing, byte[]? hidden)
     {
         foreach (var (name, values) in fields)
         {
@@ -96,7 +110,15 @@ internal static class RequestHeadWriter
             if (known == KnownField.Cookie)
             {
                 // RFC 9113 §8.2.3: crumbs of a cookie are joined when they leave HTTP/2.
-                head.Field("Cookie"u8, string.Join("; ", (IEnumerable<string?>)values).AsSpan());
+                var cookie = string.Join("; ", (IEnumerable<string?>)values);
+                if (hidden is null)
+                {
+                    head.Field("Cookie"u8, cookie.AsSpan());
+                }
+                else
+                {
+                    CookiePairs.WriteWithout(ref head, cookie, hidden);
+                }
             }
             else if (!(framing.Kind == BodyKind.Chunked ? NeverPassButTrailer : NeverPass).Contains(known))
             {

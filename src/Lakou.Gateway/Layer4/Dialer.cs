@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Lakou.Core.Faults;
 using Lakou.Gateway.Upstreams;
+using Lakou.Gateway.Upstreams.Balancing;
 using Microsoft.AspNetCore.Connections;
 
 namespace Lakou.Gateway.Layer4;
@@ -29,17 +30,19 @@ internal static class Dialer
         var started = gateway.Time.GetTimestamp();
         List<EndpointState>? tried = null;
         Fault? fault = null;
-        while (Next(upstream, tried, out var plan) is { } endpoint && fault?.Code != UpstreamFaults.NoSocket)
+        while (Next(upstream, entry, tried, out var plan) is { } endpoint && fault?.Code != UpstreamFaults.NoSocket)
         {
             entry.Attempts++;
             entry.Endpoint = endpoint.Address.Text;
             endpoint.Enter();
-            var attempted = gateway.Time.GetTimestamp();
+            var dialled = gateway.Time.GetTimestamp();
             using var timeout = new CancellationTokenSource(plan.Timeouts.Connect, gateway.Time);
             using var stop = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, clientGone);
             try
             {
                 var connection = await gateway.Transport.ConnectAsync(endpoint.Address.EndPoint, stop.Token);
+                var now = gateway.Time.GetTimestamp();
+                endpoint.AnswerTimes?.Observe(now - dialled, now);
                 endpoint.Health.Succeeded();
                 endpoint.Metrics.Opened.Increment();
                 endpoint.Metrics.Active.Increment();
@@ -55,7 +58,7 @@ internal static class Dialer
                     break;
                 }
 
-                fault = Failed(endpoint, e, plan.Timeouts.Connect, attempted);
+                fault = Failed(endpoint, e, plan.Timeouts.Connect, dialled);
                 (tried ??= []).Add(endpoint);
             }
         }
@@ -76,6 +79,7 @@ internal static class Dialer
             return UpstreamFaults.NoSocket.With($"A socket could not be made ({none.SocketErrorCode}); raise the limit of open files or lower the listener's limit.");
         }
 
+        endpoint.AnswerTimes?.Fail(elapsed: 0);
         endpoint.Metrics.ConnectFailures.Increment();
         var address = endpoint.Address.Text;
         var fault = error is OperationCanceledException
@@ -85,12 +89,10 @@ internal static class Dialer
         return fault;
     }
 
-    /// <summary>The balancer's choice, once: asked again it would skip somebody's turn. After that the least busy of those not tried yet, healthy ones first, none that was taken out by hand.</summary>
-    private static EndpointState? Next(UpstreamState upstream, List<EndpointState>? tried, out UpstreamPlan plan)
+    /// <summary>The balancer's choice, once: asked again it would skip somebody's turn.</summary>
+    private static EndpointState? Next(UpstreamState upstream, RelayedConnection entry, List<EndpointState>? tried, out UpstreamPlan plan)
     {
         plan = upstream.Plan;
-        return tried is null
-            ? upstream.Pick(out plan)
-            : upstream.Endpoints.Where(endpoint => endpoint.Health.IsInService && !tried.Contains(endpoint)).MinBy(endpoint => (!endpoint.Health.IsUsable, endpoint.InFlight));
+        return tried is null ? upstream.Pick(new PickContext(null, entry.Client), out plan) : upstream.PickAnother(tried);
     }
 }

@@ -1,6 +1,7 @@
 using Lakou.Core.Configuration;
 using Lakou.Gateway.Listeners;
 using Lakou.Gateway.Upstreams;
+using Lakou.Gateway.Upstreams.Balancing;
 
 namespace Lakou.Gateway.Layer4;
 
@@ -56,6 +57,7 @@ internal static class Layer4Plan
         {
             if (upstreams.TryGetValue(name, out var upstream))
             {
+                BalancePlan.CheckLayer4(upstream, problems);
                 if (upstream.Endpoints.Count > 0 && !schemes.Contains(upstream.Scheme))
                 {
                     problems.Add(at, $"upstream '{name}' has {upstream.Scheme} endpoints; {right}");

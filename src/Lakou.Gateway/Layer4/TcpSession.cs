@@ -69,6 +69,7 @@ internal sealed class TcpSession(TcpRelayListener listener, ConnectionContext cl
 
         // 3. An endpoint.
         _entry.Upstream = upstreamName;
+        _entry.Client = AddressOf(_source);
         (var dialled, fault) = await Dialer.ConnectAsync(_gateway, listener.Upstreams[upstreamName], _entry, client.ConnectionClosed);
         return dialled is null ? fault : await RelayAsync(dialled);
     }

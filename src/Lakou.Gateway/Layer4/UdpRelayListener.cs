@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Lakou.Core.Time;
 using Lakou.Gateway.Listeners;
 using Lakou.Gateway.Upstreams;
+using Lakou.Gateway.Upstreams.Balancing;
 using Microsoft.Extensions.Logging;
 
 namespace Lakou.Gateway.Layer4;
@@ -125,7 +126,7 @@ internal sealed class UdpRelayListener : IListener
         {
             Metrics.Drop(DropReason.Sessions);
         }
-        else if (_upstream.Pick(out var plan) is not { } endpoint)
+        else if (_upstream.Pick(new PickContext(null, UdpSession.AddressOf(client)), out var plan) is not { } endpoint)
         {
             Clients.Leave();
             Metrics.Drop(DropReason.NoEndpoint);

@@ -43,7 +43,7 @@ internal sealed class UdpSession : ISwept
         _idleTicks = (long)(listener.Plan.Options.Udp!.Idle.TotalSeconds * Time.TimestampFrequency);
         _entry = new(listener.Plan.Name, "udp", _lastDatagram)
         {
-            Client = TcpSession.AddressOf((client.Family == AddressFamily.InterNetwork ? s_v4 : s_v6).Create(client)),
+            Client = AddressOf(client),
             Upstream = upstream.Name,
             Endpoint = endpoint.Address.Text,
             Attempts = 1,
@@ -53,6 +53,9 @@ internal sealed class UdpSession : ISwept
     public UdpRelayListener Listener { get; }
 
     public Task Ended => _ended.Task;
+
+    public static IPAddress? AddressOf(SocketAddress client)
+        => TcpSession.AddressOf((client.Family == AddressFamily.InterNetwork ? s_v4 : s_v6).Create(client));
 
     private TimeProvider Time => Listener.Gateway.Time;
 

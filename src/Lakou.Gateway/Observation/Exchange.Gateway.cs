@@ -3,6 +3,7 @@ using System.Text;
 using Lakou.Core.Faults;
 using Lakou.Gateway.Forwarding;
 using Lakou.Gateway.Routing;
+using Lakou.Gateway.Upstreams.Balancing;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -54,6 +55,9 @@ public sealed partial class Exchange
     internal long TotalDeadline { get; private set; } = long.MaxValue;
 
     internal TimeSpan TotalTimeout { get; private set; }
+
+    /// <summary>Of the last endpoint picked.</summary>
+    internal Stickiness Stickiness { get; set; }
 
     /// <summary>The methods that a refused one could have been.</summary>
     internal string? Allow { get; set; }
@@ -115,5 +119,6 @@ public sealed partial class Exchange
         TotalDeadline = long.MaxValue;
         TotalTimeout = default;
         Allow = null;
+        Stickiness = default;
     }
 }

@@ -1,5 +1,6 @@
 using Lakou.Core.Time;
 using Lakou.Gateway.Observation;
+using Lakou.Gateway.Upstreams.Balancing;
 using Lakou.Gateway.Upstreams.Health;
 using Lakou.Transport;
 
@@ -13,6 +14,7 @@ internal sealed class EndpointState(EndpointAddress address, EndpointMetrics met
     private int _open;
     private int _idle;
     private volatile bool _retired;
+    private volatile AnswerTimes? _answerTimes;
 
     public EndpointAddress Address { get; } = address;
 
@@ -25,6 +27,12 @@ internal sealed class EndpointState(EndpointAddress address, EndpointMetrics met
     public int OpenConnections => Volatile.Read(ref _open);
 
     public int IdleConnections => Volatile.Read(ref _idle);
+
+    /// <summary>Null unless the balancer goes by them.</summary>
+    public AnswerTimes? AnswerTimes => _answerTimes;
+
+    /// <summary>Begins or ends to time answers; what is known is kept while it goes on.</summary>
+    public void TimeAnswers(bool isWanted, TimeProvider time) => _answerTimes = isWanted ? _answerTimes ?? new(time) : null;
 
     public void Enter() => Interlocked.Increment(ref _inFlight);
 

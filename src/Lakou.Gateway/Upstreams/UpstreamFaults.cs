@@ -5,6 +5,7 @@ namespace Lakou.Gateway.Upstreams;
 internal static class UpstreamFaults
 {
     public static readonly FaultCode NoEndpoint = new("upstream/no-endpoint", FaultParty.Operator, 503, "No endpoint can take the request", RetryAdvice.Later);
+    public static readonly FaultCode StickyGone = new("upstream/sticky-gone", FaultParty.Upstream, 503, "The endpoint that the client belongs to cannot take the request", RetryAdvice.Later);
     public static readonly FaultCode NoSocket = new("upstream/no-socket", FaultParty.Operator, 503, "The gateway has no socket left for the endpoint", RetryAdvice.Later);
     public static readonly FaultCode ConnectFailed = new("upstream/connect-failed", FaultParty.Upstream, 502, "The endpoint could not be reached", RetryAdvice.Now);
     public static readonly FaultCode ConnectTimeout = new("upstream/connect-timeout", FaultParty.Upstream, 504, "The endpoint did not accept the connection in time", RetryAdvice.Now);

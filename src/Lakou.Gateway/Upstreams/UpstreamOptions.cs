@@ -1,13 +1,8 @@
 using Lakou.Core.Configuration;
+using Lakou.Gateway.Upstreams.Balancing;
 using Lakou.Gateway.Upstreams.Health;
 
 namespace Lakou.Gateway.Upstreams;
-
-internal enum Balance
-{
-    PowerOfTwo,
-    RoundRobin,
-}
 
 /// <summary>What the Host field of a forwarded request says.</summary>
 internal enum HostMode
@@ -22,11 +17,24 @@ internal sealed record EndpointOptions
 
     public int Weight { get; init; } = 1;
 
+    public int Tier { get; init; }
+
+    public bool Backup { get; init; }
+
     private static readonly Shape<string> UrlShape = Shapes.Text(1, 512);
 
     public static Shape<EndpointOptions> Shape { get; } = Shapes.Object("endpoint", "One address of an upstream.", () => new EndpointOptions())
         .Required("url", UrlShape, o => o.Url, (o, v) => o with { Url = v }, "`http://host:port`, `https://host:port`; `unix:/path` for a Unix socket; `tcp://host:port` or `udp://host:port` for listeners of layer 4.")
         .Field("weight", Shapes.Integer(1, 1000), o => o.Weight, (o, v) => o with { Weight = v }, "Share of the traffic relative to the other endpoints.")
+        .Field("tier", Shapes.Integer(0, 9), o => o.Tier, (o, v) => o with { Tier = v }, "Serves while no endpoint of a lower tier can.")
+        .Field("backup", Shapes.Flag(), o => o.Backup, (o, v) => o with { Backup = v }, "The same as `tier: 1`.")
+        .Check((o, node, problems) =>
+        {
+            if (o.Backup && o.Tier != 0)
+            {
+                problems.Add(node, "'backup' is tier 1; write 'tier' alone");
+            }
+        })
         .Or(UrlShape, url => new EndpointOptions { Url = url });
 }
 
@@ -62,7 +70,11 @@ internal sealed record UpstreamOptions
 {
     public IReadOnlyList<EndpointOptions> Endpoints { get; init; } = [];
 
-    public Balance Balance { get; init; } = Balance.PowerOfTwo;
+    public BalanceOptions Balance { get; init; } = new();
+
+    public StickyOptions? Sticky { get; init; }
+
+    public TimeSpan? SlowStart { get; init; }
 
     public HostMode Host { get; init; } = HostMode.Keep;
 
@@ -76,7 +88,9 @@ internal sealed record UpstreamOptions
 
     public static Shape<UpstreamOptions> Shape { get; } = Shapes.Object("upstream", "A named set of endpoints that can serve the same requests.", () => new UpstreamOptions())
         .Required("endpoints", Shapes.List(EndpointOptions.Shape), o => o.Endpoints, (o, v) => o with { Endpoints = v }, "Where the upstream listens; one or more.")
-        .Field("balance", Shapes.Choice(("power-of-two", Balance.PowerOfTwo), ("round-robin", Balance.RoundRobin)), o => o.Balance, (o, v) => o with { Balance = v }, "How an endpoint is chosen: the less busy of two random ones, or each in turn by weight.")
+        .Field("balance", BalanceOptions.Shape, o => o.Balance, (o, v) => o with { Balance = v }, "How an endpoint is chosen; `{ hash: client-ip }` and the like send the same client to the same endpoint.")
+        .Field("sticky", StickyOptions.Shape, o => o.Sticky, (o, v) => o with { Sticky = v }, "A client stays with its endpoint by a cookie.")
+        .Field("slow-start", Shapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)), o => o.SlowStart, (o, v) => o with { SlowStart = v }, "How long the weight of an endpoint that is new, or back, grows from a tenth to all of it; without it, at once.")
         .Field("host", Shapes.Choice(("keep", HostMode.Keep), ("endpoint", HostMode.Endpoint)), o => o.Host, (o, v) => o with { Host = v }, "The Host field that endpoints see: the client's, or the endpoint's own address.")
         .Field("timeouts", UpstreamTimeoutOptions.Shape, o => o.Timeouts, (o, v) => o with { Timeouts = v }, "How long each step may take.")
         .Field("pool", PoolOptions.Shape, o => o.Pool, (o, v) => o with { Pool = v }, "Connections kept open between requests.")

@@ -1,15 +1,16 @@
 using Lakou.Core.Configuration;
+using Lakou.Gateway.Upstreams.Balancing;
 using Lakou.Gateway.Upstreams.Health;
 
 namespace Lakou.Gateway.Upstreams;
 
-internal sealed record EndpointPlan(EndpointAddress Address, int Weight);
+internal sealed record EndpointPlan(EndpointAddress Address, int Weight, int Tier);
 
 /// <summary>An upstream, checked and immutable.</summary>
 internal sealed record UpstreamPlan(
     string Name,
     IReadOnlyList<EndpointPlan> Endpoints,
-    Balance Balance,
+    BalancePlan Balance,
     HostMode Host,
     UpstreamTimeoutOptions Timeouts,
     int PoolSize,
@@ -55,17 +56,18 @@ internal sealed record UpstreamPlan(
             }
             else
             {
-                endpoints.Add(new(address with { Tls = tls }, options.Endpoints[i].Weight));
+                endpoints.Add(new(address with { Tls = tls }, options.Endpoints[i].Weight, options.Endpoints[i].Backup ? 1 : options.Endpoints[i].Tier));
             }
         }
 
-        var plan = new UpstreamPlan(name, endpoints, options.Balance, options.Host, options.Timeouts, options.Pool.Size, options.Pool.Idle, options.Pool.Age, fingerprint + tls?.Fingerprint) { Health = options.Health };
+        var plan = new UpstreamPlan(name, endpoints, BalancePlan.Build(options), options.Host, options.Timeouts, options.Pool.Size, options.Pool.Idle, options.Pool.Age, fingerprint + tls?.Fingerprint) { Health = options.Health };
         HealthOptions.Check(name, options.Health, plan.Scheme, problems);
         if (endpoints.Find(endpoint => endpoint.Address.Scheme != plan.Scheme && (endpoint.Address.Scheme != "unix" || plan.Scheme == "udp")) is { } other)
         {
             problems.Add(path, $"{other.Address.Text} stands beside {plan.Scheme} endpoints; an upstream's endpoints speak one protocol");
         }
 
+        BalancePlan.Check(plan, problems);
         return plan;
     }
 }

@@ -17,7 +17,7 @@ internal sealed class UpstreamState : IDisposable
     private readonly GatewayMetrics _metrics;
     private readonly LakouTransport _transport;
     private readonly Sweeper _sweeper;
-    private Snapshot _current = new(null!, [], new RoundRobin([]));
+    private Snapshot _current = new(null!, [], [], new RoundRobin([]));
 
     public UpstreamState(string name, GatewayMetrics metrics, LakouTransport transport, Sweeper sweeper, ILogger log)
     {
@@ -35,12 +35,24 @@ internal sealed class UpstreamState : IDisposable
     /// <summary>All of the plan, also those that get no traffic.</summary>
     public IReadOnlyList<EndpointState> Endpoints => Volatile.Read(ref _current).Endpoints;
 
-    /// <summary>Chooses an endpoint; null when there is none.</summary>
-    public EndpointState? Pick(out UpstreamPlan plan)
+    /// <summary>Chooses an endpoint; null when there is none, or none for this client.</summary>
+    public EndpointState? Pick(in PickContext who, out UpstreamPlan plan)
     {
         var current = Volatile.Read(ref _current);
         plan = current.Plan;
-        return current.Balancer.Pick();
+        return current.Balancer.Pick(in who);
+    }
+
+    /// <summary>For who could not reach the balancer's choice: of the usable ones not tried yet the least busy of the lowest tier, or the first where order decides; then those that are not healthy, none that was taken out by hand.</summary>
+    public EndpointState? PickAnother(IReadOnlyCollection<EndpointState> tried)
+    {
+        var current = Volatile.Read(ref _current);
+        return current.Usable
+            .Where(endpoint => !tried.Contains(endpoint.State))
+            .OrderBy(endpoint => endpoint.Tier)
+            .ThenBy(endpoint => current.Plan.Balance.Kind == Balance.First ? 0 : endpoint.State.InFlight)
+            .FirstOrDefault()?.State
+            ?? current.Endpoints.Where(endpoint => endpoint.Health.IsInService && !tried.Contains(endpoint)).MinBy(endpoint => endpoint.InFlight);
     }
 
     public void Apply(UpstreamPlan plan)
@@ -77,8 +89,10 @@ internal sealed class UpstreamState : IDisposable
     /// <summary>Balancers know the endpoints that may get traffic and nothing else: when one comes or goes there is a new balancer.</summary>
     private void Use(UpstreamPlan plan, EndpointState[] endpoints)
     {
-        WeightedEndpoint[] usable = [.. endpoints.Zip(plan.Endpoints, static (state, endpoint) => new WeightedEndpoint(state, state.Health.WeightByHand ?? endpoint.Weight)).Where(one => Health.Admits(one.State))];
-        Volatile.Write(ref _current, new(plan, endpoints, IBalancer.Create(plan.Balance, usable)));
+        var since = _current.Usable.ToDictionary(endpoint => endpoint.State, endpoint => endpoint.Since);
+        var now = _current.Plan is null ? WeightedEndpoint.FromTheStart : _sweeper.Time.GetTimestamp();
+        WeightedEndpoint[] usable = [.. endpoints.Zip(plan.Endpoints, (state, endpoint) => new WeightedEndpoint(state, state.Health.WeightByHand ?? endpoint.Weight, endpoint.Tier, since.GetValueOrDefault(state, now))).Where(one => Health.Admits(one.State))];
+        Volatile.Write(ref _current, new(plan, endpoints, usable, IBalancer.Create(plan, usable, endpoints, _sweeper.Time)));
     }
 
     /// <param name="endpoint">Not of the plan any more.</param>
@@ -93,5 +107,5 @@ internal sealed class UpstreamState : IDisposable
         }
     }
 
-    private sealed record Snapshot(UpstreamPlan Plan, EndpointState[] Endpoints, IBalancer Balancer);
+    private sealed record Snapshot(UpstreamPlan Plan, EndpointState[] Endpoints, WeightedEndpoint[] Usable, IBalancer Balancer);
 }

@@ -47,7 +47,7 @@ public sealed class AdminApiTests
     {
         await using var world = await World.StartAsync("""
             listeners: { web: { address: "127.0.0.1:0" } }
-            upstreams: { orders: { endpoints: [ "http://127.0.0.1:9", { url: "http://127.0.0.1:19", weight: 3 } ] } }
+            upstreams: { orders: { endpoints: [ "http://127.0.0.1:9", { url: "http://127.0.0.1:19", weight: 3 } ], balance: least-requests, sticky: { cookie: lakou } } }
             filters: { request-id: {} }
             routes:
               orders: { match: { path: "/orders/**", headers: { x-key: secret } }, filters: { timeout: { total: 3s }, strip-prefix: /orders }, to: orders }
@@ -59,9 +59,11 @@ public sealed class AdminApiTests
         Assert.Equal("x-key", (string?)route["match"]!["headers"]![0]);
         Assert.DoesNotContain("secret", route.ToJsonString(), StringComparison.Ordinal);
         Assert.Equal(["request-id", "strip-prefix", "timeout"], route["filters"]!.AsArray().Select(filter => (string?)filter!["name"]));
-        var endpoint = (await world.GetAsync("/v1/upstreams"))["upstreams"]![0]!["endpoints"]![1]!;
+        var upstream = (await world.GetAsync("/v1/upstreams"))["upstreams"]![0]!;
+        Assert.Equal(("least-requests", "lakou"), ((string?)upstream["balance"], (string?)upstream["sticky"]));
+        var endpoint = upstream["endpoints"]![1]!;
         Assert.Equal(
-            $$"""{"address":"http://127.0.0.1:19","weight":3,"weightByHand":false,"state":"healthy","since":{{endpoint["since"]!.ToJsonString()}},"inFlight":0,"openConnections":0,"idleConnections":0}""",
+            $$"""{"address":"http://127.0.0.1:19","weight":3,"weightByHand":false,"tier":0,"state":"healthy","since":{{endpoint["since"]!.ToJsonString()}},"inFlight":0,"openConnections":0,"idleConnections":0}""",
             endpoint.ToJsonString());
         var listener = (await world.GetAsync("/v1/listeners"))["listeners"]![0]!;
         Assert.Equal(world.Host.EndPointOf("web").ToString(), (string?)listener["bound"]);

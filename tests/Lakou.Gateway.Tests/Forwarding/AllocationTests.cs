@@ -14,11 +14,24 @@ public class AllocationTests
     public Task A_proxied_request_allocates_nothing()
         => AllocatesNothingAsync("GET /orders/17?page=2 HTTP/1.1\r\nHost: api.example.org\r\nUser-Agent: test\r\nAccept: */*\r\n\r\n");
 
-    private static async Task AllocatesNothingAsync(string request)
+    [Theory]
+    [InlineData("balance: round-robin")]
+    [InlineData("balance: least-requests, slow-start: 30s")]
+    [InlineData("balance: least-latency")]
+    [InlineData("balance: { hash: client-ip }")]
+    [InlineData("balance: { hash: { header: X-User } }")]
+    [InlineData("balance: { hash: { cookie: session } }")]
+    [InlineData("balance: { hash: { query: page } }, sticky: { cookie: lakou }")]
+    public Task Choosing_an_endpoint_allocates_nothing(string upstream)
+        => AllocatesNothingAsync("GET /orders/17?page=2 HTTP/1.1\r\nHost: api.example.org\r\nX-User: 17\r\nCookie: a=1; session=17\r\n\r\n", upstream);
+
+    private static async Task AllocatesNothingAsync(string request, string? balance = null)
     {
         using var peers = new QuietPeers();
         var time = new LoopWatch();
-        await using var gateway = await TestGateway.ForwardAsync(peers.Url, time: time);
+        await using var gateway = balance is null
+            ? await TestGateway.ForwardAsync(peers.Url, time: time)
+            : await TestGateway.StartAsync(TwoEndpoints(peers, balance), time, loops: 1); // an idle connection of another loop costs messages between threads
         Assert.SkipUnless(gateway.State.Transport.Kind == TransportKind.IoUring, "Only the loops' own threads can be told from those of other tests.");
         var bytes = System.Text.Encoding.ASCII.GetBytes(request);
         await Task.Factory.StartNew(
@@ -38,6 +51,12 @@ public class AllocationTests
             TaskCreationOptions.LongRunning,
             TaskScheduler.Default);
     }
+
+    /// <summary>The same one under two names, so that there is a choice.</summary>
+    private static string TwoEndpoints(QuietPeers peers, string balance) => $$"""
+        upstreams: { app: { endpoints: [ "{{peers.Url}}", "{{peers.Url.Replace("127.0.0.1", "localhost", StringComparison.Ordinal)}}" ], {{balance}} } }
+        routes: { all: { match: { path: "/**" }, to: app } }
+        """;
 
     /// <summary>The real clock. Whoever reads it on a thread of his own, as event loops do in every turn, has his allocations noted.</summary>
     private sealed class LoopWatch : TimeProvider

@@ -48,14 +48,46 @@ public sealed class BalancingTests
     public async Task Power_of_two_counts_weight()
     {
         await using var world = await World.OpenAsync("power-of-two", 10, 1);
-        var heavy = world.State.Endpoints[0];
+        var (heavy, light) = (world.State.Endpoints[0], world.State.Endpoints[1]);
         for (var i = 0; i < 5; i++)
         {
             heavy.Enter();
         }
 
-        // (5 + 1) / 10 is less than (0 + 1) / 1.
+        light.Enter();
+
+        // 5 / 10 is less than 1 / 1.
         Assert.Equal(new string('0', 20), await world.AskAsync(20));
+    }
+
+    [Fact]
+    public async Task First_takes_the_first_whatever_the_weights()
+    {
+        await using var world = await World.OpenAsync("first", 1, 100);
+        Assert.Equal("0000000000", await world.AskAsync(10));
+    }
+
+    [Fact]
+    public async Task Least_latency_leaves_the_endpoint_that_cannot_be_reached()
+    {
+        using var fast = new RawUpstream().Answer("HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\n0");
+        await using var gateway = await TestGateway.StartAsync($$"""
+            upstreams: { app: { endpoints: [ "{{fast.Url}}", "http://127.0.0.1:1" ], balance: least-latency } }
+            routes: { all: { match: { path: "/**" }, to: app } }
+            """, new ManualTime()); // in which the answers of a busy machine are as quick as any
+        using var client = await RawPeer.ConnectAsync(gateway.Address);
+        var failed = 0;
+        for (var i = 0; i < 50; i++)
+        {
+            await client.SendAsync("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+            var head = await client.ReadHeadAsync();
+            var length = int.Parse(head.Split("Content-Length: ")[1].Split("\r\n")[0]);
+            await client.ReadAsync(length);
+            failed += head.StartsWith("HTTP/1.1 502", StringComparison.Ordinal) ? 1 : 0;
+        }
+
+        Assert.Equal(1, failed);
+        Assert.NotNull(gateway.State.Upstreams["app"].Endpoints[0].AnswerTimes);
     }
 
     private sealed class World : IAsyncDisposable

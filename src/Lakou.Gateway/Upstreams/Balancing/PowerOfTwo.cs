@@ -1,14 +1,15 @@
 namespace Lakou.Gateway.Upstreams.Balancing;
 
 /// <summary>
-/// The less busy of two endpoints drawn at random by weight. Source: Mitzenmacher, "The Power of Two Choices in
-/// Randomized Load Balancing" (1996): the longest queue falls from O(log n / log log n) to O(log log n).
+/// The less busy of two different endpoints drawn at random by weight; the first drawn when both are as busy, so that quiet endpoints share by
+/// weight too. Source: Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing" (1996): the longest queue falls from
+/// O(log n / log log n) to O(log log n). The weights are nginx's, <c>random two least_conn</c>.
 /// </summary>
 internal sealed class PowerOfTwo(WeightedEndpoint[] endpoints, Random random) : IBalancer
 {
-    private readonly long[] _upTo = endpoints.Select((_, i) => endpoints.Take(i + 1).Sum(endpoint => (long)endpoint.Weight)).ToArray();
+    private readonly WeightedDraw _draw = new(endpoints, random);
 
-    public EndpointState? Pick()
+    public EndpointState? Pick(in PickContext who)
     {
         switch (endpoints.Length)
         {
@@ -18,23 +19,10 @@ internal sealed class PowerOfTwo(WeightedEndpoint[] endpoints, Random random) : 
                 return endpoints[0].State;
         }
 
-        var first = Draw();
-        var second = Draw();
-        if (first == second)
-        {
-            second = (first + 1) % endpoints.Length;
-        }
+        var first = _draw.Next();
+        var (a, b) = (endpoints[first], endpoints[_draw.NextBut(first)]);
 
-        var (a, b) = (endpoints[first], endpoints[second]);
-
-        // Requests in flight for each unit of weight, the one to come included.
-        return (a.State.InFlight + 1L) * b.Weight <= (b.State.InFlight + 1L) * a.Weight ? a.State : b.State;
-    }
-
-    private int Draw()
-    {
-        var at = random.NextInt64(_upTo[^1]);
-        var index = Array.BinarySearch(_upTo, at + 1);
-        return index >= 0 ? index : ~index;
+        // Requests in flight for each unit of weight.
+        return (long)a.State.InFlight * b.Weight <= (long)b.State.InFlight * a.Weight ? a.State : b.State;
     }
 }

@@ -12,7 +12,7 @@ internal sealed class RoundRobin(WeightedEndpoint[] endpoints) : IBalancer
     private readonly long _sum = endpoints.Sum(endpoint => (long)endpoint.Weight);
     private uint _next = uint.MaxValue;
 
-    public EndpointState? Pick()
+    public EndpointState? Pick(in PickContext who)
     {
         if (endpoints.Length == 0)
         {

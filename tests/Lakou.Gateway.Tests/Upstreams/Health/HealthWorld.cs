@@ -65,7 +65,7 @@ internal sealed class HealthWorld : IAsyncDisposable, ILoggerFactory, ILogger
 
     /// <summary>Who gets the next requests, as the balancer has it.</summary>
     public string Picks(int count)
-        => string.Concat(Enumerable.Range(0, count).Select(_ => Upstream.Pick(out var _) is { } one ? $"{Upstream.Endpoints.ToList().IndexOf(one)}" : "-"));
+        => string.Concat(Enumerable.Range(0, count).Select(_ => Upstream.Pick(default, out var _) is { } one ? $"{Upstream.Endpoints.ToList().IndexOf(one)}" : "-"));
 
     /// <summary>The status of a request, or that its answer was cut.</summary>
     public async Task<string> AskAsync()

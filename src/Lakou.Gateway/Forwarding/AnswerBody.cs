@@ -1,3 +1,4 @@
+using System.Buffers;
 using Lakou.Core.Faults;
 using Lakou.Http;
 
@@ -27,17 +28,17 @@ internal struct AnswerBody
     public Fault? Error { get; private set; }
 
     /// <summary>Where the next run of payload lies, and how many received bytes it used up, framing included.</summary>
-    public (int Offset, int Length, int Used) Take(ReadOnlyMemory<byte> received)
+    public (int Offset, long Length, long Used) Take(in ReadOnlySequence<byte> received)
     {
         switch (_kind)
         {
             case BodyKind.Length:
-                var count = (int)Math.Min(_remaining, received.Length);
+                var count = Math.Min(_remaining, received.Length);
                 _remaining -= count;
                 IsFinished = _remaining == 0;
                 return (0, count, count);
             case BodyKind.Chunked:
-                var status = _chunks.Read(received.Span, out var consumed, out var offset, out var length);
+                var status = _chunks.Read(received.FirstSpan, out var consumed, out var offset, out var length);
                 IsFinished = status == ParseStatus.Done;
                 Error = status == ParseStatus.Invalid ? _chunks.Error : null;
                 return (offset, length, consumed);

@@ -397,12 +397,12 @@ internal static partial class Forwarder
 
             var writer = response.Writer;
             var body = new AnswerBody(answer, _connection.Chunks, HeadLimitsOfAnswers);
-            var unflushed = 1; // the head
+            var unflushed = 1L; // the head
             while (!body.IsFinished)
             {
                 if (_connection.HasReceived)
                 {
-                    var (offset, length, used) = body.Take(_connection.Received.First);
+                    var (offset, length, used) = body.Take(_connection.Received);
                     if (body.Error is { } broken)
                     {
                         return new(broken, false);

@@ -33,7 +33,8 @@ public sealed partial class Http1Connection<TContext>
 
     // The write rate: what the peer had acknowledged when a flush began to wait.
     private long _writeCheckAt = long.MaxValue;
-    private ulong _writeMark;
+    private long _markedFor;  // the sweeper's: the check that it has a mark for
+    private ulong _writeMark; // and what the client had acknowledged by then
 
     /// <summary>From 100 to 999; with the head it is out of reach.</summary>
     public int StatusCode
@@ -350,8 +351,7 @@ public sealed partial class Http1Connection<TContext>
         [AsyncMethodBuilder(typeof(PooledTaskBuilder<>))]
         async ValueTask<FlushResult> WatchAsync(ValueTask<FlushResult> pending)
         {
-            _writeMark = AcknowledgedBytes();
-            Volatile.Write(ref _writeCheckAt, _time.GetTimestamp() + Ticks(_options.RateGrace));
+            Volatile.Write(ref _writeCheckAt, _time.GetTimestamp());
             try
             {
                 return await pending;
@@ -368,8 +368,8 @@ public sealed partial class Http1Connection<TContext>
     }
 
     /// <summary>
-    /// A flush has waited for a whole grace period: the client must have acknowledged the minimum rate, or it holds a
-    /// connection and its buffers for nothing. The kernel's count is asked, because its send buffer hides the client's pace.
+    /// A flush that still waits when the sweeper comes by has a grace period from there: the client must acknowledge the minimum rate
+    /// meanwhile, or it holds a connection and its buffers for nothing. The kernel's count is asked, because its send buffer hides the client's pace.
     /// </summary>
     private void CheckWriteRate(long now)
     {
@@ -380,13 +380,13 @@ public sealed partial class Http1Connection<TContext>
         }
 
         // Whatever is concluded holds only while the same flush waits; another one has another time.
-        var mark = Volatile.Read(ref _writeMark);
         var acknowledged = AcknowledgedBytes();
-        if (acknowledged - mark >= (ulong)(_options.BodyRateMin * _options.RateGrace.TotalSeconds))
+        if (_markedFor != checkAt || acknowledged - _writeMark >= (ulong)(_options.BodyRateMin * _options.RateGrace.TotalSeconds))
         {
-            if (Interlocked.CompareExchange(ref _writeCheckAt, now + Ticks(_options.RateGrace), checkAt) == checkAt)
+            var next = now + Ticks(_options.RateGrace);
+            if (Interlocked.CompareExchange(ref _writeCheckAt, next, checkAt) == checkAt)
             {
-                Volatile.Write(ref _writeMark, acknowledged);
+                (_markedFor, _writeMark) = (next, acknowledged);
             }
         }
         else if (Interlocked.CompareExchange(ref _writeCheckAt, long.MaxValue, checkAt) == checkAt)

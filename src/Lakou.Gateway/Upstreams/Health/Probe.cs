@@ -127,14 +127,17 @@ internal sealed class Probe(LakouTransport transport, EndpointAddress address, A
         {
             while (!body.IsFinished && !input.Received.IsEmpty)
             {
-                var piece = input.Received.First;
-                var (offset, length, used) = body.Take(piece);
+                var (offset, length, used) = body.Take(input.Received);
                 if (body.Error is { } error)
                 {
                     return new("answer", error.Detail);
                 }
 
-                payload.Write(piece.Span.Slice(offset, Math.Min(length, BodyBytes - payload.WrittenCount)));
+                foreach (var piece in input.Received.Slice(offset, Math.Min(length, BodyBytes - payload.WrittenCount)))
+                {
+                    payload.Write(piece.Span);
+                }
+
                 input.Consume(used);
             }
 

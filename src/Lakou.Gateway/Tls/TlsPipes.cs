@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using System.Net.Security;
+using System.Security.Authentication;
 using Lakou.Transport;
 using Microsoft.AspNetCore.Connections;
 
@@ -59,7 +60,7 @@ internal abstract class TlsPipes : IHalfCloseFeature, IDuplexPipe, IAsyncDisposa
         {
             await EndAsync();
         }
-        catch (Exception e) when (e is IOException or ConnectionAbortedException or InvalidOperationException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or AuthenticationException or ConnectionAbortedException or InvalidOperationException or ObjectDisposedException)
         {
             // The connection is no more.
         }

@@ -1,6 +1,7 @@
 using System.IO.Pipelines;
 using System.Net.Security;
 using System.Security.Authentication;
+using System.Security.Cryptography;
 using Lakou.Transport;
 using Microsoft.AspNetCore.Connections;
 
@@ -73,7 +74,14 @@ internal abstract class TlsPipes : IHalfCloseFeature, IDuplexPipe, IAsyncDisposa
         if (!_ended)
         {
             _ended = true;
-            await Stream.ShutdownAsync();
+            try
+            {
+                await Stream.ShutdownAsync();
+            }
+            catch (CryptographicException e)
+            {
+                throw new IOException("TLS has failed on this connection, and cannot end it.", e); // a record that was none
+            }
         }
     }
 }

@@ -1,8 +1,10 @@
+using System.Collections.Concurrent;
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using Lakou.Gateway.Tests.Harness;
+using Microsoft.Extensions.Logging;
 
 namespace Lakou.Gateway.Tests.Listeners;
 
@@ -34,6 +36,29 @@ public sealed class TlsListenerTests : IDisposable
         await client.WriteAsync(Encoding.ASCII.GetBytes(Get.Replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n", StringComparison.Ordinal)), TestContext.Current.CancellationToken);
         using var reader = new StreamReader(client);
         Assert.EndsWith("\r\n\r\nhttps hello", await reader.ReadToEndAsync(TestContext.Current.CancellationToken), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\nhalf")]
+    public async Task A_record_that_is_none_ends_the_connection_and_is_no_bug(string first)
+    {
+        var errors = new Errors();
+        await using (var gateway = await TestGateway.StartAsync(
+            $"listeners: {{ web: {{ address: \"127.0.0.1:0\", tls: {{ certificates: [ {_certificates.Create("localhost")} ] }} }} }}\nroutes: {{ all: {{ match: {{ path: \"/**\" }}, respond: {{ body: hello }} }} }}",
+            loggers: errors))
+        {
+            using var peer = await RawPeer.ConnectAsync(gateway.Address);
+            await using var client = new SslStream(new System.Net.Sockets.NetworkStream(peer.Socket));
+            await client.AuthenticateAsClientAsync(
+                new SslClientAuthenticationOptions { TargetHost = "localhost", RemoteCertificateValidationCallback = (_, certificate, _, _) => certificate is not null },
+                TestContext.Current.CancellationToken);
+            await client.WriteAsync(Encoding.ASCII.GetBytes(first), TestContext.Current.CancellationToken);
+            await peer.SendAsync("\u0017\u0003\u0003\u0000\u0020" + new string('x', 32));
+            await gateway.HasConnectionsAsync(0);
+        }
+
+        Assert.Empty(errors.Seen);
     }
 
     [Fact]
@@ -211,6 +236,32 @@ public sealed class TlsListenerTests : IDisposable
             var count = await client.ReadAsync(buffer);
             Assert.NotEqual(0, count);
             answer += Encoding.ASCII.GetString(buffer, 0, count);
+        }
+    }
+
+    private sealed class Errors : ILoggerFactory, ILogger
+    {
+        public ConcurrentQueue<string> Seen { get; } = new();
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider) => throw new NotSupportedException();
+
+        public void Dispose()
+        {
+        }
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel))
+            {
+                Seen.Enqueue($"{formatter(state, exception)} {exception}");
+            }
         }
     }
 }

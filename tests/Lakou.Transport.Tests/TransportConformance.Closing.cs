@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Pipelines;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
 
@@ -44,6 +45,24 @@ public abstract partial class TransportConformance
         await HalfClose(pair.Connection).ShutdownSendAsync(Stop);
         await closed;
         Assert.Equal(0, await pair.Peer.Socket.ReceiveAsync(new byte[1], Stop));
+    }
+
+    /// <summary>The byte is there before the loop gets to the abort, for it comes while the loop is held.</summary>
+    [Theory, MemberData(nameof(Openers))]
+    public async Task Abort_resets_also_when_bytes_just_came(Opener opener)
+    {
+        var pair = await ConnectAsync(opener, new TransportOptions { ApplicationScheduler = PipeScheduler.Inline });
+        var aborting = Task.Run(AbortAsync, Stop);
+        await pair.Peer.SendAsync(new byte[1], Stop);
+        await aborting;
+        await Assert.ThrowsAsync<SocketException>(() => pair.Peer.Socket.ReceiveAsync(new byte[1], Stop).AsTask());
+
+        async Task AbortAsync()
+        {
+            await ReadAtLeastAsync(pair.Connection, 1);
+            pair.Peer.Socket.Send(new byte[1]);
+            pair.Connection.Abort();
+        }
     }
 
     [Theory, MemberData(nameof(Openers))]

@@ -1,3 +1,4 @@
+using System.IO.Pipelines;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Connections;
@@ -50,6 +51,27 @@ public abstract partial class TransportConformance
         await listener.UnbindAsync(Stop);
         Assert.Equal(500, await serving.WaitAsync(Stop));
         Assert.Equal(0, transport.OutstandingBlocks);
+    }
+
+    /// <summary>The connection is there before the loop gets to the unbinding, for it comes while the loop is held.</summary>
+    [Fact]
+    public async Task Unbinding_ends_also_when_a_connection_just_came()
+    {
+        var transport = CreateTransport(new TransportOptions { Loops = 1, ApplicationScheduler = PipeScheduler.Inline });
+        await using var listener = await transport.BindAsync(AnyLoopback, Stop);
+        using var first = await Peer.ConnectAsync(listener.EndPoint, Stop);
+        await using var connection = (await listener.AcceptAsync(Stop))!;
+        using var second = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        var unbinding = Task.Run(UnbindAsync, Stop);
+        await first.SendAsync(new byte[1], Stop);
+        await unbinding.WaitAsync(Stop);
+
+        async Task UnbindAsync()
+        {
+            await ReadAtLeastAsync(connection, 1);
+            second.Connect(listener.EndPoint);
+            await listener.UnbindAsync(Stop);
+        }
     }
 
     [Fact]

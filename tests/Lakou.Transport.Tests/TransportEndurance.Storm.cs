@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Collections.Concurrent;
 using System.Net;
 using Microsoft.AspNetCore.Connections;
 
@@ -9,6 +10,9 @@ public abstract partial class TransportEndurance
 {
     private const int Clients = 24;
     private const int ConversationsOfClient = 12;
+
+    // What each direction of each relay is at, to be told when one hangs.
+    private readonly ConcurrentDictionary<(string Connection, string Direction), string> _relaying = new();
 
     public static TheoryData<int> Seeds { get; } = [.. Enumerable.Range(1, 24)];
 
@@ -32,7 +36,14 @@ public abstract partial class TransportEndurance
         await using (var relay = await transport.BindAsync(AnyLoopback, Stop))
         {
             var serving = ServeAsync(listener, ServeStormAsync);
-            var relaying = ServeAsync(relay, client => RelayAsync(client, transport, listener.EndPoint));
+            var relaying = ServeAsync(relay, async client =>
+            {
+                await RelayAsync(client, transport, listener.EndPoint);
+                foreach (var direction in _relaying.Keys.Where(key => key.Connection == client.ConnectionId))
+                {
+                    _relaying.TryRemove(direction, out _);
+                }
+            });
             var served = 0;
             await Task.WhenAll(Enumerable.Range(0, Clients).Select(client => Task.Run(async () =>
             {
@@ -45,7 +56,8 @@ public abstract partial class TransportEndurance
                 }
             }, Stop)));
             await relay.UnbindAsync(Stop);
-            await relaying.WaitAsync(Stop);
+            await EventuallyAsync(() => relaying.IsCompleted, () => string.Join(", ", _relaying));
+            await relaying;
             await listener.UnbindAsync(Stop);
             Assert.Equal(served, await serving.WaitAsync(Stop));
         }
@@ -62,22 +74,28 @@ public abstract partial class TransportEndurance
 
         async Task PassAsync(ConnectionContext source, ConnectionContext sink)
         {
+            var direction = source == client ? (client.ConnectionId, "to the endpoint") : (client.ConnectionId, "to the client");
             try
             {
                 for (var isDone = false; !isDone;)
                 {
+                    _relaying[direction] = "reads";
                     var read = await source.Transport.Input.ReadAsync(Stop);
+                    _relaying[direction] = "flushes";
                     sink.Transport.Output.WriteShared(read.Buffer);
                     source.Transport.Input.AdvanceTo(read.Buffer.End);
                     isDone = (await sink.Transport.Output.FlushAsync(Stop)).IsCompleted || read.IsCompleted;
                 }
 
+                _relaying[direction] = "ends";
                 await HalfClose(sink).ShutdownSendAsync(Stop);
             }
             catch (Exception e) when (e is ConnectionAbortedException or ConnectionResetException)
             {
                 sink.Abort();
             }
+
+            _relaying[direction] = "closes";
         }
     }
 

@@ -131,7 +131,7 @@ internal sealed partial class UringConnection
     }
 
     /// <summary>Stops the peer: what is not received stays in the kernel, whose window closes.</summary>
-    private unsafe void Pause()
+    private void Pause()
     {
         if (_isPaused)
         {
@@ -144,12 +144,30 @@ internal sealed partial class UringConnection
         if (_isReceiving && !_isPausing)
         {
             _isPausing = true;
-            _operations++;
-            var cancel = _loop.Prepare(Operation.Cancel, OperationKind.Cancel, _slot, -1);
-            cancel->Address = _loop.UserData(OperationKind.Receive, _slot);
+            CancelReceive();
         }
 
         OnConsumed(); // the reader may have made room in between, and seen no pause
+    }
+
+    private unsafe void CancelReceive()
+    {
+        _operations++;
+        _cancels++;
+        var cancel = _loop.Prepare(Operation.Cancel, OperationKind.Cancel, _slot, -1);
+        cancel->Address = _loop.UserData(OperationKind.Receive, _slot);
+    }
+
+    private void OnPauseCanceled(int found)
+    {
+        if (found == -Errno.NoEntry && _isPausing && _isPaused)
+        {
+            CancelReceive();
+        }
+        else if (found == -Errno.NoEntry)
+        {
+            _isPausing = false; // the receive goes on, as it should by now
+        }
     }
 
     private void Resume()

@@ -33,6 +33,8 @@ internal sealed partial class UringConnection : ConnectionContext, IOperations
     private int _descriptor = -1;
     private int _slot;
     private int _operations;     // under way
+    private int _cancels;        // those of them that cancel others
+    private int _toCancel;       // the others, when all were last cancelled
     private bool _closing;       // the descriptor goes when they have ended
     private Exception? _abortReason;
     private int _endedDirections;
@@ -108,8 +110,8 @@ internal sealed partial class UringConnection : ConnectionContext, IOperations
             case OperationKind.Connect:
                 OnConnected(completion.Result);
                 break;
-            case OperationKind.Cancel when _closing && _operations > 0 && completion.Result == -Errno.NoEntry:
-                CancelAll(); // what it was for was between two waits, and waits again
+            case OperationKind.Cancel:
+                OnCanceled(completion.Result);
                 break;
         }
 
@@ -219,9 +221,26 @@ internal sealed partial class UringConnection : ConnectionContext, IOperations
     {
         const uint all = 1 << 0;          // IORING_ASYNC_CANCEL_ALL
         const uint byDescriptor = 1 << 1; // IORING_ASYNC_CANCEL_FD
+        _toCancel = _operations - _cancels;
         _operations++;
+        _cancels++;
         var cancel = _loop.Prepare(Operation.Cancel, OperationKind.Cancel, _slot, _descriptor);
         cancel->OperationFlags = all | byDescriptor;
+    }
+
+    /// <summary>An operation that was between two waits was not found, and waits again: it is cancelled again.</summary>
+    /// <param name="found">Of <see cref="CancelAll"/>: how many, also none. Of a single one: 0, or -ENOENT.</param>
+    private void OnCanceled(int found)
+    {
+        _cancels--;
+        if (!_closing)
+        {
+            OnPauseCanceled(found);
+        }
+        else if (_cancels == 0 && _operations > 0 && found < _toCancel)
+        {
+            CancelAll();
+        }
     }
 
     private void CloseDescriptor()

@@ -93,6 +93,10 @@ internal sealed class UringListener : IConnectionListener, IOperations
             _isAccepting = goesOn;
             OnAccepted(completion.Result);
         }
+        else if (completion.Result == -Errno.NoEntry)
+        {
+            CancelAccept(); // it was between two waits, and waits again
+        }
 
         EndIfDone();
     }

@@ -48,8 +48,14 @@ internal sealed record UpstreamsView(IReadOnlyList<UpstreamView> Upstreams);
 /// <param name="Balance"><c>power-of-two</c>, <c>hash of header X-User</c>.</param>
 /// <param name="Sticky">The cookie by which clients stay with their endpoint, if there is one.</param>
 /// <param name="Panic">Too few endpoints are healthy, and all are used.</param>
+/// <param name="Limits">When it has any.</param>
 /// <param name="Endpoints">All of them.</param>
-internal sealed record UpstreamView(string Name, string Balance, string? Sticky, bool Panic, IReadOnlyList<EndpointView> Endpoints);
+internal sealed record UpstreamView(string Name, string Balance, string? Sticky, bool Panic, LimitsView? Limits, IReadOnlyList<EndpointView> Endpoints);
+
+/// <param name="Places">Requests, or connections of layer 4, at a time.</param>
+/// <param name="Taken">Of these, now.</param>
+/// <param name="Waiting">For a place.</param>
+internal sealed record LimitsView(int Places, int Taken, int Waiting);
 
 /// <param name="Address">As written, references expanded.</param>
 /// <param name="Weight">Its share relative to the others.</param>

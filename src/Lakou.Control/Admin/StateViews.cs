@@ -31,6 +31,7 @@ internal static class StateViews
             plan.Balance.Options.ToString(),
             plan.Balance.Sticky?.Options.Cookie,
             upstream.Health.IsPanic,
+            upstream.Admission is { IsLimited: true } admission ? new(admission.Places, admission.Taken, admission.Waiting) : null,
             [.. upstream.Endpoints.Select(endpoint => EndpointOf(upstream, endpoint))]);
     }
 

@@ -131,7 +131,7 @@ internal static partial class Forwarder
             _call = exchange.Telemetry.StartClient(exchange, endpoint.Address.Host, endpoint.Address.Port);
             var idle = isFirst ? endpoint.TryTake(_plan.PoolAge, _now) : null;
             reused = idle is not null;
-            _connection = idle ?? endpoint.Open();
+            _connection = idle ?? upstream.Open(endpoint);
             _connection.Begin(exchange.TotalDeadline);
             (_pumpEnd, _pump, _requestFault) = (null, null, null);
             _downEnded = _lastSend = _answered = _anyByte = _complete = _reusable = _hasWaited = false;

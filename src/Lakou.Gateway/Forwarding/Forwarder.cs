@@ -62,7 +62,7 @@ internal static partial class Forwarder
         => code == UpstreamFaults.ConnectFailed || code == UpstreamFaults.ConnectTimeout || code == UpstreamFaults.TlsFailed || code == UpstreamFaults.ResponseTimeout
             || code == UpstreamFaults.Closed || code == UpstreamFaults.Truncated || code == HttpFaults.BadResponse;
 
-    private static Fault TotalTimeout(Exchange exchange)
+    public static Fault TotalTimeout(Exchange exchange)
         => UpstreamFaults.TotalTimeout.With($"The route allows {exchange.TotalTimeout.TotalSeconds:0.###} s in all.");
 
     private static string Describe(Exception e) => (e.InnerException as SocketException ?? e) switch

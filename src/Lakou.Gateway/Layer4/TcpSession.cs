@@ -1,6 +1,7 @@
 using System.Net;
 using Lakou.Core.Faults;
 using Lakou.Gateway.Listeners;
+using Lakou.Gateway.Upstreams;
 using Lakou.Transport;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http.Features;
@@ -70,7 +71,31 @@ internal sealed class TcpSession(TcpRelayListener listener, ConnectionContext cl
         // 3. An endpoint.
         _entry.Upstream = upstreamName;
         _entry.Client = AddressOf(_source);
-        (var dialled, fault) = await Dialer.ConnectAsync(_gateway, listener.Upstreams[upstreamName], _entry, client.ConnectionClosed);
+        var upstream = listener.Upstreams[upstreamName];
+        if (!upstream.Admission.IsLimited)
+        {
+            return await RelayAsync(upstream);
+        }
+
+        if (!upstream.Admission.TryEnter()
+            && UpstreamFaults.NotAdmitted(await upstream.Admission.WaitAsync(listener.Plan.Name, long.MaxValue, client.ConnectionClosed), upstream.Admission, upstreamName) is { } refused)
+        {
+            return refused;
+        }
+
+        try
+        {
+            return await RelayAsync(upstream);
+        }
+        finally
+        {
+            upstream.Admission.Leave();
+        }
+    }
+
+    private async ValueTask<Fault?> RelayAsync(UpstreamState upstream)
+    {
+        var (dialled, fault) = await Dialer.ConnectAsync(_gateway, upstream, _entry, client.ConnectionClosed);
         return dialled is null ? fault : await RelayAsync(dialled);
     }
 

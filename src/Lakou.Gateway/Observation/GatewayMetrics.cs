@@ -3,6 +3,7 @@ using Lakou.Core.Faults;
 using Lakou.Core.Metrics;
 using Lakou.Gateway.Layer4;
 using Lakou.Gateway.Upstreams.Health;
+using Lakou.Gateway.Upstreams.Limits;
 
 namespace Lakou.Gateway.Observation;
 
@@ -35,6 +36,7 @@ internal sealed class GatewayMetrics
         Relays = new Layer4Families(registry);
         Endpoints = new EndpointFamilies(registry);
         Health = new HealthMetrics(registry);
+        Limits = new LimitMetrics(registry);
         _reloads = registry.CounterFamily("lakou_config_reloads_total", "Configurations loaded after the first, by result", ["result"]);
         _lastReloadSuccessful = registry.Gauge("lakou_config_last_reload_successful", "Whether the last configuration was taken, 1 or 0");
         _lastReloadTimestamp = registry.Gauge("lakou_config_last_reload_timestamp_seconds", "When a configuration was last taken, seconds since the Unix epoch");
@@ -49,6 +51,8 @@ internal sealed class GatewayMetrics
     public Counter AccessLogDropped { get; }
 
     public HealthMetrics Health { get; }
+
+    public LimitMetrics Limits { get; }
 
     private RouteFamilies Routes { get; }
 

@@ -122,13 +122,24 @@ internal sealed class EndpointState(EndpointAddress address, EndpointMetrics met
     /// <summary>Nobody is expected to ask for them soon.</summary>
     public void CloseIdle()
     {
+        while (CloseOneIdle())
+        {
+        }
+    }
+
+    /// <summary>False when there was none.</summary>
+    public bool CloseOneIdle()
+    {
         foreach (var pool in _pools)
         {
-            while (TryPop(pool) is { } connection)
+            if (TryPop(pool) is { } connection)
             {
                 connection.End(gently: true);
+                return true;
             }
         }
+
+        return false;
     }
 
     private UpstreamConnection? TryTake(Pool pool, long oldest)

@@ -1,6 +1,7 @@
 using Lakou.Core.Configuration;
 using Lakou.Gateway.Upstreams.Balancing;
 using Lakou.Gateway.Upstreams.Health;
+using Lakou.Gateway.Upstreams.Limits;
 
 namespace Lakou.Gateway.Upstreams;
 
@@ -86,6 +87,8 @@ internal sealed record UpstreamOptions
 
     public HealthOptions Health { get; init; } = new();
 
+    public LimitOptions? Limits { get; init; }
+
     public static Shape<UpstreamOptions> Shape { get; } = Shapes.Object("upstream", "A named set of endpoints that can serve the same requests.", () => new UpstreamOptions())
         .Required("endpoints", Shapes.List(EndpointOptions.Shape), o => o.Endpoints, (o, v) => o with { Endpoints = v }, "Where the upstream listens; one or more.")
         .Field("balance", BalanceOptions.Shape, o => o.Balance, (o, v) => o with { Balance = v }, "How an endpoint is chosen; `{ hash: client-ip }` and the like send the same client to the same endpoint.")
@@ -95,5 +98,6 @@ internal sealed record UpstreamOptions
         .Field("timeouts", UpstreamTimeoutOptions.Shape, o => o.Timeouts, (o, v) => o with { Timeouts = v }, "How long each step may take.")
         .Field("pool", PoolOptions.Shape, o => o.Pool, (o, v) => o with { Pool = v }, "Connections kept open between requests.")
         .Field("tls", UpstreamTlsOptions.Shape, o => o.Tls, (o, v) => o with { Tls = v }, "How `https` endpoints are spoken to; certificates are verified without it too.")
-        .Field("health", HealthOptions.Shape, o => o.Health, (o, v) => o with { Health = v }, "Which endpoints get traffic.");
+        .Field("health", HealthOptions.Shape, o => o.Health, (o, v) => o with { Health = v }, "Which endpoints get traffic.")
+        .Field("limits", LimitOptions.Shape, o => o.Limits, (o, v) => o with { Limits = v }, "How much it is given at a time; without it, whatever comes.");
 }

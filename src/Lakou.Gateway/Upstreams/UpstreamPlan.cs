@@ -1,6 +1,7 @@
 using Lakou.Core.Configuration;
 using Lakou.Gateway.Upstreams.Balancing;
 using Lakou.Gateway.Upstreams.Health;
+using Lakou.Gateway.Upstreams.Limits;
 
 namespace Lakou.Gateway.Upstreams;
 
@@ -19,6 +20,11 @@ internal sealed record UpstreamPlan(
     string Fingerprint)
 {
     public HealthOptions Health { get; init; } = new();
+
+    public LimitOptions? Limits { get; init; }
+
+    /// <summary>Requests, or connections of layer 4, at a time.</summary>
+    public int Places => Math.Min(Limits?.Requests ?? int.MaxValue, Limits?.Connections ?? int.MaxValue);
 
     /// <summary>What its endpoints speak: <c>http</c>, <c>tcp</c>, <c>udp</c>; <c>unix</c> when the address of none tells.</summary>
     public string Scheme => Endpoints.Select(endpoint => endpoint.Address.Scheme).FirstOrDefault(scheme => scheme != "unix") ?? "unix";
@@ -60,7 +66,8 @@ internal sealed record UpstreamPlan(
             }
         }
 
-        var plan = new UpstreamPlan(name, endpoints, BalancePlan.Build(options), options.Host, options.Timeouts, options.Pool.Size, options.Pool.Idle, options.Pool.Age, fingerprint + tls?.Fingerprint) { Health = options.Health };
+        var plan = new UpstreamPlan(name, endpoints, BalancePlan.Build(options), options.Host, options.Timeouts, options.Pool.Size, options.Pool.Idle, options.Pool.Age, fingerprint + tls?.Fingerprint) { Health = options.Health, Limits = options.Limits };
+        LimitOptions.Check(name, options.Limits, plan.Scheme, problems);
         HealthOptions.Check(name, options.Health, plan.Scheme, problems);
         if (endpoints.Find(endpoint => endpoint.Address.Scheme != plan.Scheme && (endpoint.Address.Scheme != "unix" || plan.Scheme == "udp")) is { } other)
         {

@@ -2,6 +2,7 @@ using Lakou.Core.Time;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams.Balancing;
 using Lakou.Gateway.Upstreams.Health;
+using Lakou.Gateway.Upstreams.Limits;
 using Lakou.Transport;
 using Microsoft.Extensions.Logging;
 
@@ -14,6 +15,7 @@ namespace Lakou.Gateway.Upstreams;
 internal sealed class UpstreamState : IDisposable
 {
     private readonly Lock _changeGate = new();
+    private readonly Lock _openGate = new();
     private readonly GatewayMetrics _metrics;
     private readonly LakouTransport _transport;
     private readonly Sweeper _sweeper;
@@ -24,11 +26,14 @@ internal sealed class UpstreamState : IDisposable
         Name = name;
         (_metrics, _transport, _sweeper) = (metrics, transport, sweeper);
         Health = new(name, _changeGate, () => Use(_current.Plan, _current.Endpoints), metrics.Health, transport, sweeper, log);
+        Admission = new(name, metrics.Limits, sweeper);
     }
 
     public string Name { get; }
 
     public UpstreamHealth Health { get; }
+
+    public Admission Admission { get; }
 
     public UpstreamPlan Plan => Volatile.Read(ref _current).Plan;
 
@@ -55,6 +60,24 @@ internal sealed class UpstreamState : IDisposable
             ?? current.Endpoints.Where(endpoint => endpoint.Health.IsInService && !tried.Contains(endpoint)).MinBy(endpoint => endpoint.InFlight);
     }
 
+    /// <summary>A new connection to an endpoint, not yet connected; at the limit an idle one, of any endpoint, closes for it.</summary>
+    public UpstreamConnection Open(EndpointState endpoint)
+    {
+        if (Plan.Limits?.Connections is not { } most)
+        {
+            return endpoint.Open();
+        }
+
+        lock (_openGate)
+        {
+            while (Endpoints.Sum(one => one.OpenConnections) >= most && Endpoints.MaxBy(one => one.IdleConnections)!.CloseOneIdle())
+            {
+            }
+
+            return endpoint.Open();
+        }
+    }
+
     public void Apply(UpstreamPlan plan)
     {
         IReadOnlyList<EndpointState> before;
@@ -74,12 +97,14 @@ internal sealed class UpstreamState : IDisposable
             Retire(gone, isReplaced: Array.Exists(endpoints, endpoint => endpoint.Address.Text == gone.Address.Text));
         }
 
+        Admission.Follow(plan.Limits, plan.Places);
         Health.Tell(notices);
     }
 
     public void Dispose()
     {
         Health.Dispose();
+        Admission.Dispose();
         foreach (var endpoint in Endpoints)
         {
             Retire(endpoint, isReplaced: false);

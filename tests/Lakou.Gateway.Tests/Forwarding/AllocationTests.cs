@@ -22,6 +22,7 @@ public class AllocationTests
     [InlineData("balance: { hash: { header: X-User } }")]
     [InlineData("balance: { hash: { cookie: session } }")]
     [InlineData("balance: { hash: { query: page } }, sticky: { cookie: lakou }")]
+    [InlineData("limits: { requests: 10, connections: 10 }")]
     public Task Choosing_an_endpoint_allocates_nothing(string upstream)
         => AllocatesNothingAsync("GET /orders/17?page=2 HTTP/1.1\r\nHost: api.example.org\r\nX-User: 17\r\nCookie: a=1; session=17\r\n\r\n", upstream);
 

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Lakou.Http.Server;
+using Lakou.Http.Tasks;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -48,46 +49,14 @@ internal sealed class Http2Upgrade(HttpContext context, IHttpExtendedConnectFeat
         return new Tunnel(await connect.AcceptAsync(), context.Features.GetRequiredFeature<IHttpResponseBodyFeature>());
     }
 
-    private sealed class Tunnel(Stream stream, IHttpResponseBodyFeature response) : Stream, IHalfClosable
+    private sealed class Tunnel(Stream stream, IHttpResponseBodyFeature response) : AsyncStream, IHalfClosable
     {
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => true;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
         public ValueTask ShutdownSendAsync(CancellationToken cancellation) => new(response.CompleteAsync());
 
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => stream.ReadAsync(buffer, cancellationToken);
 
         public override ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) => stream.WriteAsync(buffer, cancellationToken);
 
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
-            => stream.ReadAsync(buffer, offset, count, cancellationToken);
-
-        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
-            => stream.WriteAsync(buffer, offset, count, cancellationToken);
-
         public override Task FlushAsync(CancellationToken cancellationToken) => stream.FlushAsync(cancellationToken);
-
-        public override void Flush()
-        {
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("The stream is read asynchronously.");
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("The stream is written asynchronously.");
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers;
+using Lakou.Http.Tasks;
 using Lakou.Transport;
 using Microsoft.AspNetCore.Http.Features;
 
@@ -34,22 +35,8 @@ public sealed partial class Http1Connection<TContext> : IHttpUpgradeFeature
         return new UpgradedStream(this, half);
     }
 
-    private sealed class UpgradedStream(Http1Connection<TContext> owner, IHalfCloseFeature? half) : Stream, IHalfClosable
+    private sealed class UpgradedStream(Http1Connection<TContext> owner, IHalfCloseFeature? half) : AsyncStream, IHalfClosable
     {
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => true;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
         public ValueTask ShutdownSendAsync(CancellationToken cancellation)
             => half?.ShutdownSendAsync(cancellation) ?? ValueTask.CompletedTask;
 
@@ -79,23 +66,5 @@ public sealed partial class Http1Connection<TContext> : IHttpUpgradeFeature
                 throw new IOException("The client's side of the connection is closed.");
             }
         }
-
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
-            => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
-            => WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override void Flush()
-        {
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("The stream is read asynchronously.");
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException("The stream is written asynchronously.");
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
     }
 }

@@ -12,7 +12,7 @@ public sealed partial class Http1Connection<TContext>
     /// The body of the current request as a stream: framing removed, limits and the minimum rate enforced, "100 Continue"
     /// sent when the application first reads (RFC 9110 §10.1.1). Fails with <see cref="RequestBodyException"/>.
     /// </summary>
-    private sealed partial class RequestBody(Http1Connection<TContext> owner) : Stream
+    private sealed partial class RequestBody(Http1Connection<TContext> owner) : AsyncStream
     {
         // What is worth reading away so that the connection can be used again.
         private const int DrainBytesMax = 64 * 1024;
@@ -41,19 +41,7 @@ public sealed partial class Http1Connection<TContext>
         /// <summary>True when what is left is known to be small, so that reading it away keeps the connection.</summary>
         public bool IsCheapToDrain => IsFinished || (!_continuePending && _kind == BodyKind.Length && _remaining <= DrainBytesMax);
 
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
         public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
 
         public void Begin(RequestHead head)
         {
@@ -163,21 +151,6 @@ public sealed partial class Http1Connection<TContext>
                 (_windowWaited, _waitingSince, _windowStartBytes) = (0, now, _received);
             }
         }
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("The body is read asynchronously.");
-
-        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken)
-            => ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         /// <summary>Before each read: a fault that there was, the limit, the client that waits for a word.</summary>
         private ValueTask<FlushResult> PrepareAsync()

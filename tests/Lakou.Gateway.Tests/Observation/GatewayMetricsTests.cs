@@ -1,8 +1,10 @@
 using Lakou.Core.Metrics;
 using Lakou.Core.Tests.Metrics;
+using Lakou.Core.Time;
 using Lakou.Gateway.Layer4;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams.Health;
+using Lakou.Gateway.Upstreams.Limits;
 
 namespace Lakou.Gateway.Tests.Observation;
 
@@ -134,6 +136,9 @@ public sealed class GatewayMetricsTests
         health.Ejected("orders", "http://127.0.0.1:1", EjectionReason.Failures);
         health.Withheld("orders", "http://127.0.0.1:1");
         health.Probed("orders", "http://127.0.0.1:1", "pass");
+        using Sweeper sweeper = new(TimeProvider.System, TimeSpan.FromHours(1));
+        _ = new Admission("orders", _metrics.Limits, sweeper);
+        _metrics.Limits.Refused("orders", Entry.Full);
         ListenerMetrics listener = _metrics.Listener("web");
         listener.Open();
         listener.Refuse("limit");

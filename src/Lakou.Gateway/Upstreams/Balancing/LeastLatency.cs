@@ -1,27 +1,15 @@
 namespace Lakou.Gateway.Upstreams.Balancing;
 
 /// <summary>
-/// Of two different endpoints drawn at random by weight the one whose next answer should come sooner: its average answer time, times the requests that
+/// Of two endpoints the one whose next answer should come sooner: its average answer time, times the requests that
 /// would be on it. Source: Finagle's Peak EWMA balancer over two choices.
 /// </summary>
-internal sealed class LeastLatency(WeightedEndpoint[] endpoints, TimeProvider time, Random random) : IBalancer
+internal sealed class LeastLatency(WeightedEndpoint[] endpoints, TimeProvider time, Random random) : TwoChoices(endpoints, random)
 {
-    private readonly WeightedDraw _draw = new(endpoints, random);
-
-    public EndpointState? Pick(in PickContext who)
+    protected override bool IsBetter(WeightedEndpoint one, WeightedEndpoint other)
     {
-        switch (endpoints.Length)
-        {
-            case 0:
-                return null;
-            case 1:
-                return endpoints[0].State;
-        }
-
-        var first = _draw.Next();
-        var (a, b) = (endpoints[first], endpoints[_draw.NextBut(first)]);
         var now = time.GetTimestamp();
-        return LoadOf(a, now) <= LoadOf(b, now) ? a.State : b.State;
+        return LoadOf(one, now) < LoadOf(other, now);
     }
 
     private static double LoadOf(WeightedEndpoint endpoint, long now)

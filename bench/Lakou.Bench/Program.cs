@@ -6,12 +6,20 @@ using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Loggers;
 using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
+using Lakou.Bench;
 using Lakou.Bench.Forwarding;
 
 // dotnet run -c Release --project bench/Lakou.Bench -- forward
 if (args is ["forward"])
 {
     await ForwardBench.RunAsync();
+    return;
+}
+
+// dotnet run -c Release --project bench/Lakou.Bench -- reload
+if (args is ["reload"])
+{
+    await ReloadBench.RunAsync();
     return;
 }
 

@@ -32,8 +32,7 @@ internal static class Explain
         }
 
         // 3. The route.
-        var router = Router<RoutePlan>.Compile(plan.Routes.Values.Select(route => new RouteEntry<RoutePlan>(route.Name, route.Match, route)), RouterOptions.Default, out _);
-        var explained = router.Explain(host, parsed.Path.ToString(), method, headers, parsed.Query.ToString());
+        var explained = plan.Router.Explain(host, parsed.Path.ToString(), method, headers, parsed.Query.ToString());
         string[] others = [.. explained.Others.Select(miss => $"{miss.Route}: {miss.Reason}")];
         if (explained.Route is null)
         {
@@ -42,7 +41,7 @@ internal static class Explain
 
         // 4. What it does.
         var route = plan.Routes[explained.Route];
-        var matched = router.Match(host, parsed.Path, method, headers, parsed.Query.Span);
+        var matched = plan.Router.Match(host, parsed.Path, method, headers, parsed.Query.Span);
         return new(
             method,
             url,

@@ -12,10 +12,11 @@ namespace Lakou.Gateway;
 internal sealed record GatewayPlan(
     IReadOnlyDictionary<string, ListenerPlan> Listeners,
     IReadOnlyDictionary<string, UpstreamPlan> Upstreams,
-    IReadOnlyDictionary<string, RoutePlan> Routes)
+    IReadOnlyDictionary<string, RoutePlan> Routes,
+    Router<RoutePlan> Router)
 {
     public static readonly GatewayPlan Empty = new(
-        new Dictionary<string, ListenerPlan>(), new Dictionary<string, UpstreamPlan>(), new Dictionary<string, RoutePlan>());
+        new Dictionary<string, ListenerPlan>(), new Dictionary<string, UpstreamPlan>(), new Dictionary<string, RoutePlan>(), Router<RoutePlan>.Compile([], RouterOptions.Default, out _));
 
     /// <param name="options">As written.</param>
     /// <param name="document">For the fingerprints, by which a reload knows what did not change.</param>
@@ -50,39 +51,42 @@ internal sealed record GatewayPlan(
 
         // 3. Routes: each on its own, then against each other.
         var routes = new Dictionary<string, RoutePlan>(StringComparer.Ordinal);
+        var common = Print(document, "filters");
         foreach (var (name, route) in options.Routes)
         {
-            if (BuildRoute(name, route, options.Filters, upstreams, document, problems) is { } plan)
+            if (BuildRoute(name, route, options.Filters, common, upstreams, document, problems) is { } plan)
             {
                 routes.Add(name, plan);
             }
         }
 
-        foreach (var upstream in upstreams.Values)
+        foreach (var upstream in upstreams.Values.Where(upstream => upstream.Balance.Hash.Source == HashSource.Capture))
         {
             var captures = routes.Values.Where(route => route.To.Any(to => to.Upstream == upstream.Name)).Select(route => route.Pattern.CaptureNames);
             BalancePlan.CheckCapture(upstream, [.. captures], problems);
         }
 
-        Router<RoutePlan>.Compile(routes.Values.Select(route => new RouteEntry<RoutePlan>(route.Name, route.Match, route)), RouterOptions.Default, out var conflicts);
+        var conflicts = new List<RouteProblem>();
+        var router = Router<RoutePlan>.Compile(routes.Values.Select(route => new ParsedRoute<RoutePlan>(route.Name, route.Pattern, route)), RouterOptions.Default, conflicts);
         foreach (var conflict in conflicts)
         {
             problems.Add($"routes.{conflict.Route}.match.{conflict.Key}", conflict.Message);
         }
 
-        return new(listeners, upstreams, routes);
+        return new(listeners, upstreams, routes, router);
     }
 
     private static RoutePlan? BuildRoute(
         string name,
         RouteOptions options,
         IReadOnlyDictionary<string, object?> common,
+        string commonFingerprint,
         Dictionary<string, UpstreamPlan> upstreams,
         ConfigDocument document,
         Problems problems)
     {
         var path = $"routes.{name}";
-        var fingerprint = Print(document, path) + Print(document, "filters");
+        var fingerprint = Print(document, path) + commonFingerprint;
         var pattern = RoutePattern.TryParse(options.Match, RouterOptions.Default.RegexTimeout, (key, message) => problems.Add($"{path}.match.{key}", message));
         foreach (var (target, i) in (options.To ?? []).Select((target, i) => (target, i)))
         {

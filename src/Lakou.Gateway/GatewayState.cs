@@ -29,7 +29,7 @@ internal sealed class GatewayState : IAsyncDisposable
     private readonly List<Task> _retiring = [];
     private readonly CancellationTokenSource _stopping = new();
     private Dictionary<string, RouteState> _routes = new(StringComparer.Ordinal);
-    private Router<RouteState> _router = Router<RouteState>.Compile([], RouterOptions.Default, out _);
+    private Router<RouteState> _router = GatewayPlan.Empty.Router.Select(static _ => (RouteState)null!);
 
     public GatewayState(GatewayMetrics metrics, ServerTelemetry telemetry, AccessLog? accessLog, TimeProvider time, LakouTransport transport, ILoggerFactory loggers)
     {
@@ -120,8 +120,7 @@ internal sealed class GatewayState : IAsyncDisposable
                     ? state
                     : new RouteState(route, name => _upstreams[name], Metrics.Route(route.Name), Time),
                 StringComparer.Ordinal);
-            var router = Router<RouteState>.Compile(
-                routes.Values.Select(route => new RouteEntry<RouteState>(route.Plan.Name, route.Plan.Match, route)), RouterOptions.Default, out _);
+            var router = plan.Router.Select(route => routes[route.Name]);
             var before = _routes;
             Volatile.Write(ref _routes, routes);
             Volatile.Write(ref _router, router);

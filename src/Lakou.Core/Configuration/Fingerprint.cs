@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
@@ -17,52 +18,52 @@ internal static class Fingerprint
 {
     public static string Of(ConfigNode node)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        Append(hash, node);
-        return Convert.ToHexStringLower(hash.GetHashAndReset());
+        var form = new ArrayBufferWriter<byte>();
+        Append(form, node);
+        return Convert.ToHexStringLower(SHA256.HashData(form.WrittenSpan));
     }
 
-    private static void Append(IncrementalHash hash, ConfigNode node)
+    private static void Append(ArrayBufferWriter<byte> form, ConfigNode node)
     {
         switch (node)
         {
             case ConfigScalar { IsNull: true }:
-                Header(hash, 0, 0);
+                Header(form, 0, 0);
                 break;
             case ConfigScalar scalar:
-                Append(hash, scalar.Text);
+                Append(form, scalar.Text);
                 break;
             case ConfigList list:
-                Header(hash, 2, list.Items.Count);
+                Header(form, 2, list.Items.Count);
                 foreach (var item in list.Items)
                 {
-                    Append(hash, item);
+                    Append(form, item);
                 }
 
                 break;
             case ConfigMap map:
-                Header(hash, 3, map.Entries.Count);
+                Header(form, 3, map.Entries.Count);
                 foreach (var entry in map.Entries.OrderBy(e => e.Name, StringComparer.Ordinal))
                 {
-                    Append(hash, entry.Name);
-                    Append(hash, entry.Value);
+                    Append(form, entry.Name);
+                    Append(form, entry.Value);
                 }
 
                 break;
         }
     }
 
-    private static void Append(IncrementalHash hash, string text)
+    private static void Append(ArrayBufferWriter<byte> form, string text)
     {
-        Header(hash, 1, text.Length);
-        hash.AppendData(MemoryMarshal.AsBytes(text.AsSpan()));
+        Header(form, 1, text.Length);
+        form.Write(MemoryMarshal.AsBytes(text.AsSpan()));
     }
 
-    private static void Header(IncrementalHash hash, byte kind, int length)
+    private static void Header(ArrayBufferWriter<byte> form, byte kind, int length)
     {
         Span<byte> header = stackalloc byte[5];
         header[0] = kind;
         BinaryPrimitives.WriteInt32LittleEndian(header[1..], length);
-        hash.AppendData(header);
+        form.Write(header);
     }
 }

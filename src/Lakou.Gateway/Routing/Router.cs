@@ -16,6 +16,9 @@ internal sealed record RouterOptions
 /// <summary>One route to compile.</summary>
 internal sealed record RouteEntry<TRoute>(string Name, RouteMatch Match, TRoute Route);
 
+/// <summary>One route to compile whose match was parsed before.</summary>
+internal sealed record ParsedRoute<TRoute>(string Name, RoutePattern Pattern, TRoute Route);
+
 /// <summary>
 /// Finds the route of a request. Immutable and safe for all threads; the cost does not grow with the number of routes,
 /// only with how many of them share one host and path and differ in the rest. <see cref="RouteTree"/> states the order.
@@ -42,22 +45,31 @@ internal sealed class Router<TRoute>
     public static Router<TRoute> Compile(IEnumerable<RouteEntry<TRoute>> routes, RouterOptions options, out IReadOnlyList<RouteProblem> problems)
     {
         var found = new List<RouteProblem>();
-        RouteEntry<TRoute>[] all = [.. routes];
-        var good = new List<CompiledRoute>(all.Length);
-        for (var i = 0; i < all.Length; i++)
+        var parsed = new List<ParsedRoute<TRoute>>();
+        foreach (var (name, match, route) in routes)
         {
-            var name = all[i].Name;
-            if (RoutePattern.TryParse(all[i].Match, options.RegexTimeout, (key, message) => found.Add(new RouteProblem(name, key, message))) is { } pattern)
+            if (RoutePattern.TryParse(match, options.RegexTimeout, (key, message) => found.Add(new RouteProblem(name, key, message))) is { } pattern)
             {
-                good.Add(new CompiledRoute(name, pattern, i));
+                parsed.Add(new(name, pattern, route));
             }
         }
 
-        var root = new RouteTree(good, found.Add);
-        RouteConflicts.Find(good, found.Add);
         problems = found;
-        return new Router<TRoute>([.. all.Select(entry => entry.Route)], [.. good], root, options.RegexTimedOut);
+        return Compile(parsed, options, found);
     }
+
+    /// <inheritdoc cref="Compile(IEnumerable{RouteEntry{TRoute}}, RouterOptions, out IReadOnlyList{RouteProblem})"/>
+    public static Router<TRoute> Compile(IEnumerable<ParsedRoute<TRoute>> routes, RouterOptions options, List<RouteProblem> problems)
+    {
+        ParsedRoute<TRoute>[] all = [.. routes];
+        CompiledRoute[] good = [.. all.Select((route, i) => new CompiledRoute(route.Name, route.Pattern, i))];
+        var root = new RouteTree(good, problems.Add);
+        RouteConflicts.Find(good, problems.Add);
+        return new([.. all.Select(route => route.Route)], good, root, options.RegexTimedOut);
+    }
+
+    /// <summary>The same decisions with something else for each route.</summary>
+    public Router<TOther> Select<TOther>(Func<TRoute, TOther> other) => new([.. routes.Select(other)], compiled, tree, onRegexTimeout);
 
     /// <param name="host">As in the Host header or the target's authority; its port does not matter.</param>
     /// <param name="path">Decoded: <see cref="RequestTarget.Path"/>. Captures are slices of it.</param>

@@ -60,7 +60,7 @@ internal sealed record BalancePlan(BalanceOptions Options, TimeSpan SlowStart, S
     public static void CheckCapture(UpstreamPlan upstream, IReadOnlyCollection<IReadOnlyList<string>> captures, Problems problems)
     {
         var hash = upstream.Balance.Hash;
-        if (hash.Source == HashSource.Capture && captures.Count > 0 && !captures.Any(names => names.Contains(hash.Name, StringComparer.Ordinal)))
+        if (captures.Count > 0 && !captures.Any(names => names.Contains(hash.Name, StringComparer.Ordinal)))
         {
             problems.Add($"upstreams.{upstream.Name}.balance.hash.capture", $"no route to '{upstream.Name}' captures '{hash.Name}'{Nearest.Suggest(hash.Name, captures.SelectMany(names => names))}");
         }

@@ -41,7 +41,8 @@ internal sealed class PathRegex
             leading = [.. LeadingSegments(text).Take(PathPattern.MaxSegments - 1)];
             try
             {
-                return new PathRegex(text, new Regex(whole, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking, timeout), backtracks: false);
+                // Without a timeout, which is one of the wall clock: a thread that waits for a core would find no match.
+                return new PathRegex(text, new Regex(whole, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking), backtracks: false);
             }
             catch (NotSupportedException)
             {

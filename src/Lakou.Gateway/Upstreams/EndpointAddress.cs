@@ -35,7 +35,8 @@ internal sealed record EndpointAddress(string Text, EndPoint EndPoint, string Au
     public static EndpointAddress Of(string scheme, IPEndPoint endPoint, string name)
     {
         var isUsual = (scheme, endPoint.Port) is ("http", 80) or ("https", 443);
-        return new($"{scheme}://{endPoint}", endPoint, isUsual ? name : $"{name}:{endPoint.Port}") { Host = name };
+        var (address, port) = (endPoint.ToString(), $":{endPoint.Port}");
+        return new($"{scheme}://{(isUsual ? address[..^port.Length] : address)}", endPoint, isUsual ? name : name + port) { Host = name };
     }
 
     /// <summary>Null and what is wrong, when the text is no address of an endpoint.</summary>

@@ -90,7 +90,7 @@ internal static class ConfigurationLoader
 
         foreach (var upstream in plan?.Gateway.Upstreams.Values ?? [])
         {
-            parts.Append('\n').Append(upstream.Tls?.Fingerprint);
+            parts.Append('\n').Append(upstream.Scheme).Append(upstream.Tls?.Fingerprint); // the scheme of a file of endpoints stands in that file
         }
 
         foreach (var problem in problems.All)

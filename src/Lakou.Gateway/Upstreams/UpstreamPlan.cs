@@ -44,10 +44,10 @@ internal sealed record UpstreamPlan(
         }
 
         // 2. How they are spoken to.
-        var tls = discovery?.Scheme == "https" || known.Any(static endpoint => endpoint.Address.Scheme == "https")
+        var tls = discovery?.Scheme == "https" || options.Endpoints.Any(static endpoint => endpoint.Url.StartsWith("https:", StringComparison.OrdinalIgnoreCase))
             ? UpstreamTls.Build($"upstreams.{name}.tls", options.Tls ?? new(), directory, problems)
             : null;
-        if (tls is null && options.Tls is not null)
+        if (tls is null && options.Tls is not null && (discovery is not null || options.EndpointsFrom is null))
         {
             problems.Add($"upstreams.{name}.tls", discovery is null or { Kind: "file" }
                 ? "no endpoint speaks TLS; write their addresses as https://host:port"
@@ -55,7 +55,7 @@ internal sealed record UpstreamPlan(
         }
 
         // 3. The rest, and what does not go together.
-        var plan = new UpstreamPlan(name, EndpointPlan.With(tls, known), BalancePlan.Build(options), options.Host, options.Timeouts, options.Pool.Size, options.Pool.Idle, options.Pool.Age, fingerprint + tls?.Fingerprint)
+        var plan = new UpstreamPlan(name, EndpointPlan.With(tls, known), BalancePlan.Build(options), options.Host, options.Timeouts, options.Pool.Size, options.Pool.Idle, options.Pool.Age, fingerprint + discovery?.Scheme + tls?.Fingerprint)
         {
             Health = options.Health,
             Limits = options.Limits,

@@ -69,10 +69,10 @@ internal sealed class UpstreamDiscovery : IDisposable
 
     public void Start() => _ = Task.Run(RunAsync);
 
-    /// <summary>Nothing is handed on any more, but for what is being handed on right now.</summary>
+    /// <summary>Nothing is handed on any more, but for what is being handed on right now. Runs nobody's code: it is called under the upstream's gate.</summary>
     public void Dispose()
     {
-        _stop.Cancel();
+        _ = _stop.CancelAsync();
         _firstTry.TrySetResult();
     }
 

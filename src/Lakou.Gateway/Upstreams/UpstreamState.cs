@@ -39,6 +39,9 @@ internal sealed class UpstreamState : IDisposable
 
     public Admission Admission { get; }
 
+    /// <summary>Where the endpoints come from; null when they stand in the file.</summary>
+    public UpstreamDiscovery? Discovery => Volatile.Read(ref _discovery);
+
     public UpstreamPlan Plan => Volatile.Read(ref _current).Plan;
 
     /// <summary>All of the plan, also those that get no traffic.</summary>
@@ -82,9 +85,6 @@ internal sealed class UpstreamState : IDisposable
         }
     }
 
-    /// <summary>Where the endpoints come from; null when they stand in the file.</summary>
-    public UpstreamDiscovery? Discovery => Volatile.Read(ref _discovery);
-
     /// <summary>
     /// A source that stays goes on, with the endpoints it gave. Another one takes over with its first list: until then those from before serve,
     /// if they speak the same.
@@ -120,7 +120,8 @@ internal sealed class UpstreamState : IDisposable
         Admission.Dispose();
         foreach (var endpoint in Endpoints)
         {
-            Retire(endpoint, isReplaced: false);
+            Retire(endpoint);
+            _metrics.RemoveEndpoint(Name, endpoint.Address.Text);
         }
     }
 
@@ -142,8 +143,7 @@ internal sealed class UpstreamState : IDisposable
     /// <param name="next">Called under the gate with the plan of now, null before the first; null changes nothing.</param>
     private void Change(Func<UpstreamPlan?, UpstreamPlan?> next)
     {
-        IReadOnlyList<EndpointState> before;
-        EndpointState[] endpoints;
+        EndpointState[] gone;
         IReadOnlyList<Notice> notices;
         lock (_changeGate)
         {
@@ -152,19 +152,21 @@ internal sealed class UpstreamState : IDisposable
                 return;
             }
 
-            before = _current.Endpoints;
-            var known = before.ToDictionary(state => state.Address);
-            endpoints = [.. plan.Endpoints.Select(endpoint => known.GetValueOrDefault(endpoint.Address)
+            var known = _current.Endpoints.ToDictionary(state => state.Address);
+            EndpointState[] endpoints = [.. plan.Endpoints.Select(endpoint => known.GetValueOrDefault(endpoint.Address)
                 ?? new EndpointState(endpoint.Address, _metrics.Endpoint(Name, endpoint.Address.Text), _transport, _sweeper))];
+            gone = [.. known.Values.Except(endpoints)];
             notices = Health.Follow(plan.Health, endpoints);
             Use(plan, endpoints);
+
+            // One that is replaced by another of its name, which has other TLS, hands it its metrics.
+            foreach (var name in gone.Select(one => one.Address.Text).Except(endpoints.Select(one => one.Address.Text), StringComparer.Ordinal))
+            {
+                _metrics.RemoveEndpoint(Name, name);
+            }
         }
 
-        var names = endpoints.Select(endpoint => endpoint.Address.Text).ToHashSet(StringComparer.Ordinal);
-        foreach (var gone in before.Except(endpoints))
-        {
-            Retire(gone, isReplaced: names.Contains(gone.Address.Text));
-        }
+        Array.ForEach(gone, Retire);
 
         Health.Tell(notices);
     }
@@ -178,16 +180,10 @@ internal sealed class UpstreamState : IDisposable
         Volatile.Write(ref _current, new(plan, endpoints, usable, IBalancer.Create(plan, usable, endpoints, _sweeper.Time)));
     }
 
-    /// <param name="endpoint">Not of the plan any more.</param>
-    /// <param name="isReplaced">By one of the same name, which goes on with its metrics.</param>
-    private void Retire(EndpointState endpoint, bool isReplaced)
+    private static void Retire(EndpointState endpoint)
     {
         endpoint.Dispose();
         endpoint.Health.Probes.Life.Cancel();
-        if (!isReplaced)
-        {
-            _metrics.RemoveEndpoint(Name, endpoint.Address.Text);
-        }
     }
 
     private sealed record Snapshot(UpstreamPlan Plan, EndpointState[] Endpoints, WeightedEndpoint[] Usable, IBalancer Balancer);

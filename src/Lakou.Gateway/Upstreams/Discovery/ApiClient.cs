@@ -165,6 +165,7 @@ internal sealed class ApiClient : IDisposable
 
         chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
         chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        chain.ChainPolicy.DisableCertificateDownloads = true;
         chain.Reset();
         return chain.Build(own);
     }

@@ -11,7 +11,7 @@ namespace Lakou.Gateway.Upstreams.Discovery;
 /// <param name="Of">What is asked for: a name, a service, a path.</param>
 /// <param name="Scheme">What all its endpoints speak.</param>
 /// <param name="Identity">Equal for plans that would ask the same in the same way. May hold a secret: never shown.</param>
-/// <param name="Open">Makes the source; gets the clock, and whom to warn. Opens nothing yet.</param>
+/// <param name="Open">Makes the source; gets the clock, and whom to warn. What cannot be had is a <see cref="DiscoveryException"/>, and tried again.</param>
 internal sealed record DiscoveryPlan(string Kind, string Of, string Scheme, string Identity, Func<TimeProvider, Action<string>, IEndpointSource> Open)
 {
     /// <summary><c>dns orders.internal:8080</c>.</summary>

@@ -42,6 +42,7 @@ internal sealed class UpstreamDiscovery : IDisposable
     private readonly ILogger _log;
     private readonly CancellationTokenSource _stop = new();
     private readonly TaskCompletionSource _firstTry = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private IEndpointSource? _source;
     private IReadOnlyList<EndpointPlan>? _last;
     private DiscoveryStatus _status;
 
@@ -80,10 +81,9 @@ internal sealed class UpstreamDiscovery : IDisposable
     {
         try
         {
-            await using var source = Plan.Open(_time, warning => _log.LogWarning("Upstream {Upstream}: {Event}", _upstream, warning));
             for (var failures = 0; ;)
             {
-                var failure = await TryNextAsync(source);
+                var failure = await TryNextAsync();
                 _firstTry.TrySetResult();
                 failures = failure is null ? 0 : failures + 1;
                 if (failure is { IsNews: false })
@@ -96,14 +96,19 @@ internal sealed class UpstreamDiscovery : IDisposable
         {
             // The upstream is gone, or has another source.
         }
+        finally
+        {
+            await (_source?.DisposeAsync() ?? ValueTask.CompletedTask);
+        }
     }
 
     /// <summary>Null when a list came.</summary>
-    private async Task<DiscoveryException?> TryNextAsync(IEndpointSource source)
+    private async Task<DiscoveryException?> TryNextAsync()
     {
         try
         {
-            OnList(await source.NextAsync(_stop.Token));
+            _source ??= Plan.Open(_time, warning => _log.LogWarning("Upstream {Upstream}: {Event}", _upstream, warning));
+            OnList(await _source.NextAsync(_stop.Token));
             return null;
         }
         catch (Exception e) when (e is not OutOfMemoryException && !_stop.IsCancellationRequested)
@@ -161,18 +166,16 @@ internal sealed class UpstreamDiscovery : IDisposable
     private void TellChange(IReadOnlyList<EndpointPlan> before, IReadOnlyList<EndpointPlan> now)
     {
         var (old, current) = (Names(before), Names(now));
+        string[] added = [.. current.Except(old)], removed = [.. old.Except(current)];
         _log.Log(
             now.Count == 0 ? LogLevel.Warning : LogLevel.Information,
             "Upstream {Upstream}: {Source} gives {Count} endpoints; {Change}",
-            _upstream, Plan, now.Count, $"added: {List(current.Except(old))}; removed: {List(old.Except(current))}");
+            _upstream, Plan, now.Count, added.Length + removed.Length == 0 ? "other weights or tiers" : $"added: {List(added)}; removed: {List(removed)}");
 
         static List<string> Names(IReadOnlyList<EndpointPlan> endpoints) => [.. endpoints.Select(endpoint => endpoint.Address.Text)];
 
-        static string List(IEnumerable<string> names)
-        {
-            string[] all = [.. names];
-            return all.Length == 0 ? "none" : string.Join(", ", all.Take(MostNamed)) + (all.Length > MostNamed ? $" and {all.Length - MostNamed} more" : "");
-        }
+        static string List(string[] names)
+            => names.Length == 0 ? "none" : string.Join(", ", names.Take(MostNamed)) + (names.Length > MostNamed ? $" and {names.Length - MostNamed} more" : "");
     }
 
     /// <summary>Doubles, and is random from its half on: many gateways that lost the same source do not come back together.</summary>

@@ -143,6 +143,30 @@ public sealed class DiscoveryTests
     }
 
     [Fact]
+    public async Task The_window_of_passive_health_ends_however_often_the_list_changes()
+    {
+        using var bad = new RawUpstream();
+        using var good = new RawUpstream();
+        using var sometimes = new RawUpstream();
+        using var server = NameServer.Start().WithServices(bad, good);
+        await using var world = await HealthWorld.OpenYamlAsync(Yaml(server, "health: { passive: { failures: 0, failure-share: 50%, window: 10s, min-requests: 5 } }, "));
+        var state = world.Upstream.Endpoints.Single(one => one.Address.Text == bad.Url);
+        for (var i = 0; i < 10; i++)
+        {
+            state.Health.Failed("upstream/closed", world.Time.GetTimestamp());
+        }
+
+        var begun = world.Time.Now;
+        while (world.Time.Now - begun < TimeSpan.FromSeconds(11))
+        {
+            await ListAsync(world, server, bad, good, sometimes);
+            await ListAsync(world, server, bad, good);
+        }
+
+        await Waiting.UntilAsync(() => state.Health.Status.State == HealthState.Ejected);
+    }
+
+    [Fact]
     public async Task Servers_that_come_and_go_cost_no_request()
     {
         const int Changes = 25;

@@ -116,6 +116,16 @@ public sealed class UpstreamDiscoveryTests
     }
 
     [Fact]
+    public async Task A_source_that_cannot_be_opened_is_tried_again()
+    {
+        using var world = new World(unopened: 2);
+        world.Say("http://a:1");
+        await world.PassUntilAsync(() => world.Lists.Length == 1);
+        Assert.Equal("Warning: Upstream app: test x gives no endpoints, not-found: no pod. There are none yet", world.Log[0]);
+        Assert.Equal(2, world.Metric("failures_total", DiscoveryFailure.NotFound));
+    }
+
+    [Fact]
     public async Task More_endpoints_than_anyone_has_are_cut_off()
     {
         using var world = new World();
@@ -146,9 +156,9 @@ public sealed class UpstreamDiscoveryTests
         private readonly CountingTime _time = new();
         private int _asked;
 
-        public World()
+        public World(int unopened = 0)
         {
-            Discovery = new("app", new("test", "x", "http", "x", (_, _) => this), (_, list) => _lists.Enqueue(string.Join(' ', list.Select(one => one.Address.Text))), new(_registry), _time, this);
+            Discovery = new("app", new("test", "x", "http", "x", (_, _) => unopened-- > 0 ? throw new DiscoveryException(DiscoveryFailure.NotFound, "no pod") : this), (_, list) => _lists.Enqueue(string.Join(' ', list.Select(one => one.Address.Text))), new(_registry), _time, this);
             Discovery.Start();
         }
 

@@ -17,8 +17,8 @@ internal sealed record Resolved<T>(IReadOnlyList<T> Values, TimeSpan Ttl);
 /// <summary>From names to addresses and services, aliases followed.</summary>
 internal sealed class Resolver(DnsClient client)
 {
-    private const int LongestChain = 16; // of aliases; BIND's max-query-restarts was 11
-    private const int MostServices = 256;
+    private const int LongestChain = 16; // of aliases; BIND follows 11
+    private const int MostServices = 1000;
     private const int AtOnce = 8;
 
     /// <exception cref="DiscoveryException">No server can tell.</exception>
@@ -38,7 +38,12 @@ internal sealed class Resolver(DnsClient client)
         var (records, ttl) = Follow(answer.Answers, name, DnsType.Srv);
 
         // The root as target says that there is no such service; what is no host name could not be spoken to, nor written into a header.
-        var services = records.Select(record => record.Service!.Value).Where(service => service.Port > 0 && DiscoveryShapes.IsHostName(service.Target)).Take(MostServices).ToArray();
+        var services = records.Select(record => record.Service!.Value).Where(service => service.Port > 0 && DiscoveryShapes.IsHostName(service.Target)).ToArray();
+        if (services.Length > MostServices)
+        {
+            throw new DiscoveryException(DiscoveryFailure.Answer, $"{name} has {services.Length} SRV records; at most {MostServices}");
+        }
+
         var targets = services.Select(service => service.Target).Distinct(StringComparer.Ordinal).ToArray();
         var addresses = new Resolved<IPAddress>[targets.Length];
         await Parallel.ForAsync(0, targets.Length, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = stop }, async (i, end) =>

@@ -49,6 +49,12 @@ internal static class ConfigurationLoader
         // 3. What a change of would matter.
         files.AddRange(document.Files);
         files.AddRange(options.Gateway.TlsFiles.Select(file => Path.GetFullPath(file, directory)));
+        if (plan is null)
+        {
+            // Else their upstreams watch them: a change of endpoints is no change of the configuration.
+            files.AddRange(options.Gateway.EndpointFiles.Select(file => Path.GetFullPath(file, directory)));
+        }
+
         return new(plan, problems.All, document, Fingerprint(document, plan, problems), [.. files.Distinct(StringComparer.Ordinal)]);
     }
 
@@ -84,7 +90,7 @@ internal static class ConfigurationLoader
 
         foreach (var upstream in plan?.Gateway.Upstreams.Values ?? [])
         {
-            parts.Append('\n').Append(upstream.Tls?.Fingerprint);
+            parts.Append('\n').Append(upstream.Scheme).Append(upstream.Tls?.Fingerprint); // the scheme of a file of endpoints stands in that file
         }
 
         foreach (var problem in problems.All)

@@ -4,6 +4,7 @@ using Lakou.Gateway.Filters;
 using Lakou.Gateway.Listeners;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Routing;
+using Lakou.Gateway.Upstreams;
 using Microsoft.AspNetCore.Http;
 
 namespace Lakou.Control;
@@ -52,8 +53,7 @@ internal static class Explain
             [.. route.Filters.Select(filter => new ExplainedFilter(filter.Descriptor.Name, filter.Descriptor.Phase.ToString().ToLowerInvariant()))],
             ActionOf(route),
             route.To.Count == 0 ? null : ForwardedTarget(route, method, host, parsed, matched.Captures),
-            [.. route.To.Where(to => plan.Upstreams.ContainsKey(to.Upstream)).Select(to => new ExplainedUpstream(
-                to.Upstream, to.Weight, plan.Upstreams[to.Upstream].Balance.ToString(), [.. plan.Upstreams[to.Upstream].Endpoints.Select(endpoint => endpoint.Address.Text)]))]);
+            [.. route.To.Where(to => plan.Upstreams.ContainsKey(to.Upstream)).Select(to => UpstreamOf(plan.Upstreams[to.Upstream], to.Weight))]);
     }
 
     private static (string? Scheme, string Authority, string Target) Split(string url)
@@ -85,6 +85,12 @@ internal static class Explain
         return [.. plan.Listeners.Values.Where(listener => listener.IsHttp && (scheme is null
             || ((listener.Tls is not null) == (scheme == "https") && (listener.Address.EndPoint is not IPEndPoint ip || ip.Port == port || ip.Port == 0))))];
     }
+
+    private static ExplainedUpstream UpstreamOf(UpstreamPlan upstream, int weight) => new(
+        upstream.Name,
+        weight,
+        upstream.Balance.ToString(),
+        upstream.Discovery is { } discovery ? [discovery.ToString()] : [.. upstream.Endpoints.Select(endpoint => endpoint.Address.Text)]);
 
     private static string ActionOf(RoutePlan route)
         => route.Respond is { } respond ? $"respond {respond.Status}"

@@ -4,9 +4,9 @@ using System.Reflection;
 using Lakou.Control.Admin;
 using Lakou.Control.Export;
 using Lakou.Control.Logging;
-using Lakou.Control.Watching;
 using Lakou.Core.Configuration;
 using Lakou.Core.Metrics;
+using Lakou.Core.Watching;
 using Lakou.Gateway;
 using Lakou.Gateway.Listeners;
 using Lakou.Gateway.Observation;
@@ -208,7 +208,8 @@ internal sealed partial class LakouHost : IAsyncDisposable
         _log.LogDebug("Lakou {Version} runs {Routes} routes to {Upstreams} upstreams; admin on {Address}", Version, plan.Gateway.Routes.Count, plan.Gateway.Upstreams.Count, AdminEndPoint);
         if (_settings is { File: not null, Watch: true })
         {
-            _watch = new FileWatch(() => _files, () => ReloadAsync("file"), _settings.Time, _loggers.CreateLogger("Lakou.Watch"));
+            var log = _loggers.CreateLogger("Lakou.Watch");
+            _watch = new FileWatch(() => _files, () => ReloadAsync("file"), _settings.Time, warning => log.LogWarning("{Warning}", warning));
         }
     }
 

@@ -25,6 +25,9 @@ internal sealed record GatewayOptions
         .SelectMany(certificate => new[] { certificate.Cert, certificate.Key })
         .Concat(Upstreams.Values.Select(upstream => upstream.Tls?.Ca ?? "").Where(file => file.Length > 0));
 
+    /// <summary>Every file with endpoints, as written.</summary>
+    public IEnumerable<string> EndpointFiles => Upstreams.Values.Select(upstream => upstream.EndpointsFrom).OfType<string>();
+
     /// <summary>Adds the gateway's keys to the shape of the whole file.</summary>
     public static ObjectShape<T> AddTo<T>(ObjectShape<T> root, Func<T, GatewayOptions> get, Func<T, GatewayOptions, T> set)
         where T : notnull

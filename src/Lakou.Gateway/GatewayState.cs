@@ -18,6 +18,9 @@ namespace Lakou.Gateway;
 /// </summary>
 internal sealed class GatewayState : IAsyncDisposable
 {
+    // A source that is well answers in milliseconds; one that is not must not keep a gateway from starting.
+    private static readonly TimeSpan FirstEndpoints = TimeSpan.FromSeconds(2);
+
     private readonly SemaphoreSlim _applyGate = new(1, 1);
     private readonly Sweeper _clientSweeper;
     private readonly Sweeper _upstreamSweeper;
@@ -113,6 +116,8 @@ internal sealed class GatewayState : IAsyncDisposable
                 }
             }
 
+            await FirstEndpointsAsync();
+
             // 3. Routes: an unchanged one keeps its chain and the state of its filters. One write makes them current.
             var routes = plan.Routes.Values.ToDictionary(
                 route => route.Name,
@@ -189,6 +194,16 @@ internal sealed class GatewayState : IAsyncDisposable
         _upstreamSweeper.Dispose();
         _applyGate.Dispose();
         _stopping.Dispose();
+    }
+
+    /// <summary>Routes lead to upstreams that have endpoints, or whose source was asked once; one that does not answer is not waited for.</summary>
+    private async Task FirstEndpointsAsync()
+    {
+        var all = Task.WhenAll(_upstreams.Values.Where(upstream => upstream.Endpoints.Count == 0).Select(upstream => upstream.Discovery?.FirstTry ?? Task.CompletedTask));
+        if (!all.IsCompleted)
+        {
+            await Task.WhenAny(all, Task.Delay(FirstEndpoints, Time, _stopping.Token));
+        }
     }
 
     /// <summary>The sockets of new and changed listeners by name; null when one could not be bound.</summary>

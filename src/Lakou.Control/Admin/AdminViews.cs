@@ -49,8 +49,17 @@ internal sealed record UpstreamsView(IReadOnlyList<UpstreamView> Upstreams);
 /// <param name="Sticky">The cookie by which clients stay with their endpoint, if there is one.</param>
 /// <param name="Panic">Too few endpoints are healthy, and all are used.</param>
 /// <param name="Limits">When it has any.</param>
+/// <param name="Discovery">Where the endpoints come from; null when they stand in the file.</param>
 /// <param name="Endpoints">All of them.</param>
-internal sealed record UpstreamView(string Name, string Balance, string? Sticky, bool Panic, LimitsView? Limits, IReadOnlyList<EndpointView> Endpoints);
+internal sealed record UpstreamView(string Name, string Balance, string? Sticky, bool Panic, LimitsView? Limits, DiscoveryView? Discovery, IReadOnlyList<EndpointView> Endpoints);
+
+/// <param name="Source"><c>file</c>, <c>dns</c>, <c>kubernetes</c> or <c>consul</c>.</param>
+/// <param name="Of">What is asked for: a path, a name, a service.</param>
+/// <param name="State"><c>waiting</c> for the first list, <c>current</c>, or <c>stale</c>: the last list is kept because there is no newer to be had.</param>
+/// <param name="Since">When the state began.</param>
+/// <param name="LastList">When the last list came.</param>
+/// <param name="LastError">The last failure, also after it is over.</param>
+internal sealed record DiscoveryView(string Source, string Of, string State, DateTimeOffset Since, DateTimeOffset? LastList, string? LastError);
 
 /// <param name="Places">Requests, or connections of layer 4, at a time.</param>
 /// <param name="Taken">Of these, now.</param>

@@ -2,6 +2,7 @@ using Lakou.Gateway;
 using Lakou.Gateway.Listeners;
 using Lakou.Gateway.Routing;
 using Lakou.Gateway.Upstreams;
+using Lakou.Gateway.Upstreams.Discovery;
 
 namespace Lakou.Control.Admin;
 
@@ -32,7 +33,14 @@ internal static class StateViews
             plan.Balance.Sticky?.Options.Cookie,
             upstream.Health.IsPanic,
             upstream.Admission is { IsLimited: true } admission ? new(admission.Places, admission.Taken, admission.Waiting) : null,
+            upstream.Discovery is { } discovery ? DiscoveryOf(discovery) : null,
             [.. upstream.Endpoints.Select(endpoint => EndpointOf(upstream, endpoint))]);
+    }
+
+    private static DiscoveryView DiscoveryOf(UpstreamDiscovery discovery)
+    {
+        var (state, since, lastList, lastError) = discovery.Status;
+        return new(discovery.Plan.Kind, discovery.Plan.Of, state, since, lastList, lastError);
     }
 
     public static EndpointView EndpointOf(UpstreamState upstream, EndpointState endpoint)

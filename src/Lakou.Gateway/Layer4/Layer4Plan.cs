@@ -58,7 +58,7 @@ internal static class Layer4Plan
             if (upstreams.TryGetValue(name, out var upstream))
             {
                 BalancePlan.CheckLayer4(upstream, problems);
-                if (upstream.Endpoints.Count > 0 && !schemes.Contains(upstream.Scheme))
+                if (upstream is not { Discovery: null, Endpoints.Count: 0 } && !schemes.Contains(upstream.Scheme))
                 {
                     problems.Add(at, $"upstream '{name}' has {upstream.Scheme} endpoints; {right}");
                 }

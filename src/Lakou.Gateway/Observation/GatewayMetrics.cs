@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Lakou.Core.Faults;
 using Lakou.Core.Metrics;
 using Lakou.Gateway.Layer4;
+using Lakou.Gateway.Upstreams.Discovery;
 using Lakou.Gateway.Upstreams.Health;
 using Lakou.Gateway.Upstreams.Limits;
 
@@ -37,6 +38,7 @@ internal sealed class GatewayMetrics
         Endpoints = new EndpointFamilies(registry);
         Health = new HealthMetrics(registry);
         Limits = new LimitMetrics(registry);
+        Discovery = new DiscoveryMetrics(registry);
         _reloads = registry.CounterFamily("lakou_config_reloads_total", "Configurations loaded after the first, by result", ["result"]);
         _lastReloadSuccessful = registry.Gauge("lakou_config_last_reload_successful", "Whether the last configuration was taken, 1 or 0");
         _lastReloadTimestamp = registry.Gauge("lakou_config_last_reload_timestamp_seconds", "When a configuration was last taken, seconds since the Unix epoch");
@@ -53,6 +55,8 @@ internal sealed class GatewayMetrics
     public HealthMetrics Health { get; }
 
     public LimitMetrics Limits { get; }
+
+    public DiscoveryMetrics Discovery { get; }
 
     private RouteFamilies Routes { get; }
 

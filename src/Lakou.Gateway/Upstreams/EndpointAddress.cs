@@ -12,8 +12,8 @@ internal sealed record EndpointAddress(string Text, EndPoint EndPoint, string Au
     /// <summary><c>http</c>, <c>https</c>, <c>tcp</c>, <c>udp</c>, or <c>unix</c>, which says nothing of what is spoken there.</summary>
     public string Scheme { get; } = Text[..Text.IndexOf(':', StringComparison.Ordinal)];
 
-    /// <summary>Host or path, for spans and client metrics.</summary>
-    public string Host { get; } = EndPoint switch
+    /// <summary>Host or path, for spans and client metrics, and what certificates must be for.</summary>
+    public string Host { get; init; } = EndPoint switch
     {
         IPEndPoint ip => ip.Address.ToString(),
         DnsEndPoint dns => dns.Host,
@@ -27,6 +27,17 @@ internal sealed record EndpointAddress(string Text, EndPoint EndPoint, string Au
         DnsEndPoint dns => dns.Port,
         _ => 0,
     };
+
+    /// <summary>An address that a name led to. It goes by the name: certificates must be for it, and <c>host: endpoint</c> says it.</summary>
+    /// <param name="scheme">What is spoken there.</param>
+    /// <param name="endPoint">Where.</param>
+    /// <param name="name">A host name.</param>
+    public static EndpointAddress Of(string scheme, IPEndPoint endPoint, string name)
+    {
+        var isUsual = (scheme, endPoint.Port) is ("http", 80) or ("https", 443);
+        var (address, port) = (endPoint.ToString(), $":{endPoint.Port}");
+        return new($"{scheme}://{(isUsual ? address[..^port.Length] : address)}", endPoint, isUsual ? name : name + port) { Host = name };
+    }
 
     /// <summary>Null and what is wrong, when the text is no address of an endpoint.</summary>
     public static EndpointAddress? TryParse(string text, out string error)

@@ -1,5 +1,8 @@
 using Lakou.Core.Configuration;
 using Lakou.Gateway.Upstreams.Balancing;
+using Lakou.Gateway.Upstreams.Discovery.Consul;
+using Lakou.Gateway.Upstreams.Discovery.Dns;
+using Lakou.Gateway.Upstreams.Discovery.Kubernetes;
 using Lakou.Gateway.Upstreams.Health;
 using Lakou.Gateway.Upstreams.Limits;
 
@@ -71,6 +74,14 @@ internal sealed record UpstreamOptions
 {
     public IReadOnlyList<EndpointOptions> Endpoints { get; init; } = [];
 
+    public string? EndpointsFrom { get; init; }
+
+    public DnsOptions? Dns { get; init; }
+
+    public KubernetesOptions? Kubernetes { get; init; }
+
+    public ConsulOptions? Consul { get; init; }
+
     public BalanceOptions Balance { get; init; } = new();
 
     public StickyOptions? Sticky { get; init; }
@@ -90,7 +101,11 @@ internal sealed record UpstreamOptions
     public LimitOptions? Limits { get; init; }
 
     public static Shape<UpstreamOptions> Shape { get; } = Shapes.Object("upstream", "A named set of endpoints that can serve the same requests.", () => new UpstreamOptions())
-        .Required("endpoints", Shapes.List(EndpointOptions.Shape), o => o.Endpoints, (o, v) => o with { Endpoints = v }, "Where the upstream listens; one or more.")
+        .Field("endpoints", Shapes.List(EndpointOptions.Shape), o => o.Endpoints, (o, v) => o with { Endpoints = v }, "Where the upstream listens; one or more. This, or one of the next four.")
+        .Field("endpoints-from", Shapes.Text(1, 4096), o => o.EndpointsFrom, (o, v) => o with { EndpointsFrom = v }, "A file with `endpoints:`, watched; relative to this one.")
+        .Field("dns", DnsOptions.Shape, o => o.Dns, (o, v) => o with { Dns = v }, "A name whose addresses are the endpoints: `orders.internal:8080`, or one of SRV records: `_http._tcp.orders.internal`.")
+        .Field("kubernetes", KubernetesOptions.Shape, o => o.Kubernetes, (o, v) => o with { Kubernetes = v }, "A service of Kubernetes, by its EndpointSlices.")
+        .Field("consul", ConsulOptions.Shape, o => o.Consul, (o, v) => o with { Consul = v }, "A service of Consul: its instances whose checks pass.")
         .Field("balance", BalanceOptions.Shape, o => o.Balance, (o, v) => o with { Balance = v }, "How an endpoint is chosen; `{ hash: client-ip }` and the like send the same client to the same endpoint.")
         .Field("sticky", StickyOptions.Shape, o => o.Sticky, (o, v) => o with { Sticky = v }, "A client stays with its endpoint by a cookie.")
         .Field("slow-start", Shapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)), o => o.SlowStart, (o, v) => o with { SlowStart = v }, "How long the weight of an endpoint that is new, or back, grows from a tenth to all of it; without it, at once.")
@@ -99,5 +114,21 @@ internal sealed record UpstreamOptions
         .Field("pool", PoolOptions.Shape, o => o.Pool, (o, v) => o with { Pool = v }, "Connections kept open between requests.")
         .Field("tls", UpstreamTlsOptions.Shape, o => o.Tls, (o, v) => o with { Tls = v }, "How `https` endpoints are spoken to; certificates are verified without it too.")
         .Field("health", HealthOptions.Shape, o => o.Health, (o, v) => o with { Health = v }, "Which endpoints get traffic.")
-        .Field("limits", LimitOptions.Shape, o => o.Limits, (o, v) => o with { Limits = v }, "How much it is given at a time; without it, whatever comes.");
+        .Field("limits", LimitOptions.Shape, o => o.Limits, (o, v) => o with { Limits = v }, "How much it is given at a time; without it, whatever comes.")
+        .Check((_, node, problems) => CheckSources(node, problems));
+
+    private static readonly string[] s_sources = ["endpoints", "endpoints-from", "dns", "kubernetes", "consul"];
+
+    private static void CheckSources(ConfigNode node, Problems problems)
+    {
+        ConfigEntry[] sources = [.. (node as ConfigMap)?.Entries.Where(entry => s_sources.Contains(entry.Name, StringComparer.Ordinal)) ?? []];
+        if (sources.Length == 0)
+        {
+            problems.Add(node, "it has no endpoints; write 'endpoints', or say with 'endpoints-from', 'dns', 'kubernetes' or 'consul' where they come from");
+        }
+        else if (sources.Length > 1)
+        {
+            problems.Add(sources[1].Key, $"endpoints come from '{sources[0].Name}' already; keep one of the two");
+        }
+    }
 }

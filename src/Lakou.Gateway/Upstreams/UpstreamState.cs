@@ -1,6 +1,7 @@
 using Lakou.Core.Time;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams.Balancing;
+using Lakou.Gateway.Upstreams.Discovery;
 using Lakou.Gateway.Upstreams.Health;
 using Lakou.Gateway.Upstreams.Limits;
 using Lakou.Transport;
@@ -19,14 +20,17 @@ internal sealed class UpstreamState : IDisposable
     private readonly GatewayMetrics _metrics;
     private readonly LakouTransport _transport;
     private readonly Sweeper _sweeper;
+    private readonly ILogger _log;
+    private UpstreamDiscovery? _discovery;
     private Snapshot _current = new(null!, [], [], new RoundRobin([]));
 
     public UpstreamState(string name, GatewayMetrics metrics, LakouTransport transport, Sweeper sweeper, ILogger log)
     {
         Name = name;
-        (_metrics, _transport, _sweeper) = (metrics, transport, sweeper);
+        (_metrics, _transport, _sweeper, _log) = (metrics, transport, sweeper, log);
         Health = new(name, _changeGate, () => Use(_current.Plan, _current.Endpoints), metrics.Health, transport, sweeper, log);
         Admission = new(name, metrics.Limits, sweeper);
+        metrics.Discovery.AddUpstream(name, () => Endpoints.Count);
     }
 
     public string Name { get; }
@@ -34,6 +38,9 @@ internal sealed class UpstreamState : IDisposable
     public UpstreamHealth Health { get; }
 
     public Admission Admission { get; }
+
+    /// <summary>Where the endpoints come from; null when they stand in the file.</summary>
+    public UpstreamDiscovery? Discovery => Volatile.Read(ref _discovery);
 
     public UpstreamPlan Plan => Volatile.Read(ref _current).Plan;
 
@@ -78,58 +85,105 @@ internal sealed class UpstreamState : IDisposable
         }
     }
 
+    /// <summary>
+    /// A source that stays goes on, with the endpoints it gave. Another one takes over with its first list: until then those from before serve,
+    /// if they speak the same.
+    /// </summary>
     public void Apply(UpstreamPlan plan)
     {
-        IReadOnlyList<EndpointState> before;
-        EndpointState[] endpoints;
-        IReadOnlyList<Notice> notices;
-        lock (_changeGate)
+        UpstreamDiscovery? begun = null;
+        Change(current =>
         {
-            before = _current.Endpoints;
-            endpoints = [.. plan.Endpoints.Select(endpoint => before.FirstOrDefault(state => state.Address == endpoint.Address)
-                ?? new EndpointState(endpoint.Address, _metrics.Endpoint(Name, endpoint.Address.Text), _transport, _sweeper))];
-            notices = Health.Follow(plan.Health, endpoints);
-            Use(plan, endpoints);
-        }
+            if (_discovery?.Plan.Identity != plan.Discovery?.Identity)
+            {
+                EndDiscovery();
+                begun = plan.Discovery is null ? null : new(Name, plan.Discovery, OnFound, _metrics.Discovery, _sweeper.Time, _log);
+                Volatile.Write(ref _discovery, begun);
+            }
 
-        foreach (var gone in before.Except(endpoints))
-        {
-            Retire(gone, isReplaced: Array.Exists(endpoints, endpoint => endpoint.Address.Text == gone.Address.Text));
-        }
-
+            var isWaiting = plan is { Discovery: not null, Endpoints.Count: 0 } && current?.Scheme == plan.Scheme;
+            return isWaiting ? plan with { Endpoints = EndpointPlan.With(plan.Tls, current!.Endpoints) } : plan;
+        });
         Admission.Follow(plan.Limits, plan.Places);
-        Health.Tell(notices);
+        begun?.Start();
     }
 
     public void Dispose()
     {
+        lock (_changeGate)
+        {
+            EndDiscovery();
+        }
+
+        _metrics.Discovery.RemoveUpstream(Name);
         Health.Dispose();
         Admission.Dispose();
         foreach (var endpoint in Endpoints)
         {
-            Retire(endpoint, isReplaced: false);
+            Retire(endpoint);
+            _metrics.RemoveEndpoint(Name, endpoint.Address.Text);
         }
+    }
+
+    /// <summary>Under the gate: what it still hands on finds that it is not the source any more.</summary>
+    private void EndDiscovery()
+    {
+        if (_discovery is { } ended)
+        {
+            _discovery = null;
+            ended.Dispose();
+            _metrics.Discovery.RemoveSource(Name, ended.Plan.Kind);
+        }
+    }
+
+    private void OnFound(UpstreamDiscovery source, IReadOnlyList<EndpointPlan> endpoints)
+        => Change(current => _discovery == source ? current! with { Endpoints = EndpointPlan.With(current.Tls, endpoints) } : null);
+
+    /// <summary>Endpoints that stay keep their object; those that leave finish what they have.</summary>
+    /// <param name="next">Called under the gate with the plan of now, null before the first; null changes nothing.</param>
+    private void Change(Func<UpstreamPlan?, UpstreamPlan?> next)
+    {
+        EndpointState[] gone;
+        IReadOnlyList<Notice> notices;
+        lock (_changeGate)
+        {
+            if (next(_current.Plan) is not { } plan)
+            {
+                return;
+            }
+
+            var known = _current.Endpoints.ToDictionary(state => state.Address);
+            EndpointState[] endpoints = [.. plan.Endpoints.Select(endpoint => known.GetValueOrDefault(endpoint.Address)
+                ?? new EndpointState(endpoint.Address, _metrics.Endpoint(Name, endpoint.Address.Text), _transport, _sweeper))];
+            gone = [.. known.Values.Except(endpoints)];
+            notices = Health.Follow(plan.Health, endpoints);
+            Use(plan, endpoints);
+
+            // One that is replaced by another of its name, which has other TLS, hands it its metrics.
+            foreach (var name in gone.Select(one => one.Address.Text).Except(endpoints.Select(one => one.Address.Text), StringComparer.Ordinal))
+            {
+                _metrics.RemoveEndpoint(Name, name);
+            }
+        }
+
+        Array.ForEach(gone, Retire);
+
+        Health.Tell(notices);
     }
 
     /// <summary>Balancers know the endpoints that may get traffic and nothing else: when one comes or goes there is a new balancer.</summary>
     private void Use(UpstreamPlan plan, EndpointState[] endpoints)
     {
         var since = _current.Usable.ToDictionary(endpoint => endpoint.State, endpoint => endpoint.Since);
-        var now = _current.Plan is null ? WeightedEndpoint.FromTheStart : _sweeper.Time.GetTimestamp();
+        var now = _current.Endpoints.Length == 0 ? WeightedEndpoint.FromTheStart : _sweeper.Time.GetTimestamp();
         WeightedEndpoint[] usable = [.. endpoints.Zip(plan.Endpoints, (state, endpoint) => new WeightedEndpoint(state, state.Health.WeightByHand ?? endpoint.Weight, endpoint.Tier, since.GetValueOrDefault(state, now))).Where(one => Health.Admits(one.State))];
         Volatile.Write(ref _current, new(plan, endpoints, usable, IBalancer.Create(plan, usable, endpoints, _sweeper.Time)));
     }
 
-    /// <param name="endpoint">Not of the plan any more.</param>
-    /// <param name="isReplaced">By one of the same name, which goes on with its metrics.</param>
-    private void Retire(EndpointState endpoint, bool isReplaced)
+    private static void Retire(EndpointState endpoint)
     {
         endpoint.Dispose();
         endpoint.Health.Probes.Life.Cancel();
-        if (!isReplaced)
-        {
-            _metrics.RemoveEndpoint(Name, endpoint.Address.Text);
-        }
     }
 
     private sealed record Snapshot(UpstreamPlan Plan, EndpointState[] Endpoints, WeightedEndpoint[] Usable, IBalancer Balancer);

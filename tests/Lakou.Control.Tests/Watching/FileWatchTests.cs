@@ -1,5 +1,5 @@
 using Lakou.Control.Tests.Harness;
-using Lakou.Control.Watching;
+using Lakou.Core.Watching;
 
 namespace Lakou.Control.Tests.Watching;
 
@@ -107,7 +107,7 @@ public sealed class FileWatchTests
         Publish(folder, "..1", "x");
         File.CreateSymbolicLink(Path.Combine(folder, "lakou.yaml"), "..data/lakou.yaml");
         var touched = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-        using var notifications = new DirectoryNotifications(() => touched.TrySetResult(), new TestLog());
+        using var notifications = new DirectoryNotifications(() => touched.TrySetResult(), _ => { });
         notifications.Follow([Path.Combine(folder, "lakou.yaml")]);
         Publish(folder, "..2", "y");
         await touched.Task.WaitAsync(World.Patience, TimeProvider.System, TestContext.Current.CancellationToken);

@@ -139,6 +139,8 @@ public sealed class GatewayMetricsTests
         using Sweeper sweeper = new(TimeProvider.System, TimeSpan.FromHours(1));
         _ = new Admission("orders", _metrics.Limits, sweeper);
         _metrics.Limits.Refused("orders", Entry.Full);
+        _metrics.Discovery.AddUpstream("orders", () => 2);
+        _metrics.Discovery.AddSource("orders", "dns", () => true);
         ListenerMetrics listener = _metrics.Listener("web");
         listener.Open();
         listener.Refuse("limit");

@@ -90,7 +90,12 @@ internal sealed partial class UpstreamHealth : ISwept
             FollowProbes(endpoint, isNew || before.Options.Active is null, options.Active != before.Options.Active, now);
         }
 
-        _windowEnd = now + Ejection.Ticks(options.Passive.Window, Time);
+        if (_windowEnd == 0 || options.Passive != before.Options.Passive)
+        {
+            // Not for each list of endpoints: one that changes all the time would never see the end of a window.
+            _windowEnd = now + Ejection.Ticks(options.Passive.Window, Time);
+        }
+
         return Refresh(out _);
     }
 

@@ -1,9 +1,7 @@
-using Microsoft.Extensions.Logging;
-
-namespace Lakou.Control.Watching;
+namespace Lakou.Core.Watching;
 
 /// <summary>Notifications of every directory that has a say in what a path leads to: its own, and those of all links on the way.</summary>
-internal sealed class DirectoryNotifications(Action touched, ILogger log) : IDisposable
+internal sealed class DirectoryNotifications(Action touched, Action<string> warn) : IDisposable
 {
     // Linux follows as many before it says ELOOP.
     private const int MostLinks = 40;
@@ -114,7 +112,7 @@ internal sealed class DirectoryNotifications(Action touched, ILogger log) : IDis
             if (!_told)
             {
                 _told = true;
-                log.LogWarning("{Directory} gives no notifications ({Reason}); changes are seen within seconds instead of at once", directory, e.Message);
+                warn($"{directory} gives no notifications ({e.Message}); changes are seen within seconds instead of at once");
             }
 
             return null;

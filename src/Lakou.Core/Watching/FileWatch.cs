@@ -1,8 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
-using Microsoft.Extensions.Logging;
 
-namespace Lakou.Control.Watching;
+namespace Lakou.Core.Watching;
 
 /// <summary>
 /// Tells when the content of any of some files changed, however it came about: written in place, renamed over, or a symbolic link
@@ -12,7 +11,7 @@ namespace Lakou.Control.Watching;
 ///                          every 5 s ──────────┴─ hash of all contents ─ differs → changed()
 /// </code>
 /// </summary>
-internal sealed class FileWatch : IAsyncDisposable
+public sealed class FileWatch : IAsyncDisposable
 {
     // An editor or a tool writes several files, or one in pieces, within this time.
     private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(200);
@@ -24,7 +23,7 @@ internal sealed class FileWatch : IAsyncDisposable
     private readonly Func<IReadOnlyList<string>> _files;
     private readonly Func<Task> _changed;
     private readonly TimeProvider _time;
-    private readonly ILogger _log;
+    private readonly Action<string> _warn;
     private readonly DirectoryNotifications _notifications;
     private readonly ITimer _timer;
     private readonly SemaphoreSlim _checkGate = new(1, 1);
@@ -36,14 +35,14 @@ internal sealed class FileWatch : IAsyncDisposable
     /// <param name="files">Absolute paths, asked for each time.</param>
     /// <param name="changed">Also called once at the start: what changed before the watch began is not missed.</param>
     /// <param name="time">For the wait.</param>
-    /// <param name="log">Told when notifications cannot be had.</param>
-    public FileWatch(Func<IReadOnlyList<string>> files, Func<Task> changed, TimeProvider time, ILogger log)
+    /// <param name="warn">Told when notifications cannot be had, and when a look at the files failed.</param>
+    public FileWatch(Func<IReadOnlyList<string>> files, Func<Task> changed, TimeProvider time, Action<string> warn)
     {
         _files = files;
         _changed = changed;
         _time = time;
-        _log = log;
-        _notifications = new DirectoryNotifications(Touch, log);
+        _warn = warn;
+        _notifications = new DirectoryNotifications(Touch, warn);
         _timer = time.CreateTimer(static watch => _ = ((FileWatch)watch!).CheckAsync(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
         _notifications.Follow(files());
         Touch();
@@ -105,7 +104,7 @@ internal sealed class FileWatch : IAsyncDisposable
         catch (Exception e)
         {
             // The watch must outlive whatever a file system comes up with.
-            _log.LogError(e, "Watching the configuration failed; it is tried again in {Interval} s", Interval.TotalSeconds);
+            _warn($"Watching {string.Join(", ", _files())} failed; it is tried again in {Interval.TotalSeconds} s: {e}");
         }
         finally
         {

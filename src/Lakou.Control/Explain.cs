@@ -1,5 +1,6 @@
 using System.Net;
 using Lakou.Gateway;
+using Lakou.Gateway.Actions.Compose;
 using Lakou.Gateway.Filters;
 using Lakou.Gateway.Listeners;
 using Lakou.Gateway.Observation;
@@ -52,8 +53,12 @@ internal static class Explain
             [.. route.Filters.Select(filter => new ExplainedFilter(filter.Descriptor.Name, filter.Descriptor.Phase.ToString().ToLowerInvariant()))],
             ActionOf(route),
             route.To.Count == 0 ? null : ForwardedTarget(route, method, host, parsed, matched.Captures),
-            [.. route.To.Where(to => plan.Upstreams.ContainsKey(to.Upstream)).Select(to => new ExplainedUpstream(
-                to.Upstream, to.Weight, plan.Upstreams[to.Upstream].Balance.ToString(), [.. plan.Upstreams[to.Upstream].Endpoints.Select(endpoint => endpoint.Address.Text)]))]);
+            [.. route.To.Select(to => (to.Upstream, to.Weight)).Concat(route.Compose?.Parts.Select(part => (part.Upstream, Weight: 1)).Distinct() ?? [])
+                .Where(to => plan.Upstreams.ContainsKey(to.Upstream)).Select(to => new ExplainedUpstream(
+                    to.Upstream, to.Weight, plan.Upstreams[to.Upstream].Balance.ToString(), [.. plan.Upstreams[to.Upstream].Endpoints.Select(endpoint => endpoint.Address.Text)]))])
+        {
+            Parts = [.. route.Compose?.Parts.Select(part => $"{part.Name}{(part.IsOptional ? " (optional)" : "")}: {PartTarget.Fill(part, matched.Captures, host, parsed)} of {part.Upstream}") ?? []],
+        };
     }
 
     private static (string? Scheme, string Authority, string Target) Split(string url)
@@ -89,6 +94,7 @@ internal static class Explain
     private static string ActionOf(RoutePlan route)
         => route.Respond is { } respond ? $"respond {respond.Status}"
             : route.Redirect is { } redirect ? $"redirect {redirect.Status} to {redirect.To}"
+            : route.Compose is not null ? "compose"
             : "forward";
 
     /// <summary>Runs the filters that shape a request, and no others, over one that goes nowhere.</summary>

@@ -118,7 +118,7 @@ internal sealed class PartCall
     /// <summary>The fault, for a log line and for a client: both want to know which part it was.</summary>
     public Fault Describe() => Fault!.Code.Party == FaultParty.Client
         ? Fault
-        : Fault with { Detail = $"Part '{Part.Name}': {Fault.Detail}", ClientDetail = $"It was the part '{Part.Name}'." };
+        : Fault with { Detail = $"part {Part.Name}: {Fault.Detail}", ClientDetail = $"It was the part {Part.Name}." };
 
     private bool CanRetry { get; set; }
 
@@ -148,7 +148,7 @@ internal sealed class PartCall
             End(connection, started, fault);
             CanRetry = idle is not null && !_anyByte && fault?.Code == UpstreamFaults.Closed;
             CountForHealth(endpoint, started, fault);
-            _exchange.Telemetry.FinishClient(call, _status, _isCancelled ? null : fault?.Code.Name);
+            _exchange.Telemetry.FinishClient(call, _status, _isCancelled || _status >= 300 ? null : fault?.Code.Name); // a status speaks for itself
         }
 
         return fault;
@@ -330,7 +330,7 @@ internal sealed class PartCall
 
         // A date has no place here: the clocks of two machines.
         var later = head.Fields.TryGet(KnownField.RetryAfter, out var after) && int.TryParse(after, null, out var seconds) && seconds > 0 ? TimeSpan.FromSeconds(seconds) : (TimeSpan?)null;
-        return (ComposeFaults.PartRefused with { Status = head.Status }).With($"The part '{Part.Name}' answered {head.Status}.", later);
+        return (ComposeFaults.PartRefused with { Status = head.Status }).With($"The part {Part.Name} answered {head.Status}.", later);
     }
 
     /// <summary>Keeps the connection if the rest is here; nobody waits for it.</summary>

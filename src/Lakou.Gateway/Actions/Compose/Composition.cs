@@ -5,18 +5,25 @@ using Lakou.Gateway.Observation;
 using Lakou.Gateway.Routing;
 using Lakou.Gateway.Upstreams;
 using Lakou.Http.Server;
+using Lakou.Transport;
 
 namespace Lakou.Gateway.Actions.Compose;
 
 /// <summary>One composed answer. The numbered steps are those of <c>docs/compose.md</c>.</summary>
 internal sealed class Composition(Exchange exchange, ComposePlan plan, IReadOnlyList<UpstreamState> upstreams) : IClientWatcher, IDisposable
 {
-    // As forwarding does: past this the client reads first.
-    private const int FlushBytes = 32 * 1024;
-
+    private readonly CancellationTokenSource _end = new();
     private readonly PartCall[] _calls = new PartCall[plan.Parts.Count];
     private PartCall? _failed;
     private long _bytes;
+
+    /// <summary>Where the client's connection lives.</summary>
+    public ILoopFeature? Loop { get; } = exchange.Http.Features.Get<ILoopFeature>();
+
+    /// <summary>Nobody waits for parts any more.</summary>
+    public CancellationToken Cancelled => _end.Token;
+
+    public bool IsCancelled => _end.IsCancellationRequested;
 
     /// <summary>Returns when the answer was sent, or the fault that came of it.</summary>
     public async Task<Fault?> RunAsync()
@@ -29,6 +36,7 @@ internal sealed class Composition(Exchange exchange, ComposePlan plan, IReadOnly
 
         // 2. All at once, until the last has ended.
         await AskAsync();
+        await LoopSwitch.To(Loop); // the last part may live on another
         Observe();
 
         // 3. Is there an answer?
@@ -43,7 +51,7 @@ internal sealed class Composition(Exchange exchange, ComposePlan plan, IReadOnly
         }
 
         // 4. Then it goes out.
-        return exchange.Timestamp() >= exchange.TotalDeadline ? EndpointFailure.TotalTimeout(exchange) : await SendAsync();
+        return exchange.Timestamp() >= exchange.TotalDeadline ? Forwarder.TotalTimeout(exchange) : await SendAsync();
     }
 
     public void Dispose()
@@ -52,6 +60,8 @@ internal sealed class Composition(Exchange exchange, ComposePlan plan, IReadOnly
         {
             call?.Body.Dispose();
         }
+
+        _end.Dispose();
     }
 
     void IClientWatcher.OnClientGone() => Cancel();
@@ -106,12 +116,6 @@ internal sealed class Composition(Exchange exchange, ComposePlan plan, IReadOnly
 
     private async Task AskAsync()
     {
-        // Which endpoints is decided here, and what of the request they get: it is not for several threads.
-        foreach (var call in _calls)
-        {
-            call.Prepare();
-        }
-
         var watch = exchange.Features.Watch;
         watch?.Watch(this);
         var gone = watch is null
@@ -119,7 +123,7 @@ internal sealed class Composition(Exchange exchange, ComposePlan plan, IReadOnly
             : default;
         try
         {
-            await Task.WhenAll(_calls.Select(call => call.RunAsync()).ToArray());
+            await Task.WhenAll([.. _calls.TakeWhile(_ => !IsCancelled).Select(call => call.RunAsync())]);
         }
         finally
         {
@@ -130,15 +134,18 @@ internal sealed class Composition(Exchange exchange, ComposePlan plan, IReadOnly
 
     private void Cancel()
     {
+        // Who waits for a place is told on the thread pool: this may be an event loop, and inside a lock of the client's connection.
+        _ = _end.CancelAsync();
         foreach (var call in _calls)
         {
-            call.Cancel();
+            call.Close();
         }
     }
 
     private void Observe()
     {
         exchange.Attempts += _calls.Sum(call => call.Attempts);
+        exchange.Queue = _calls.Max(call => call.Queue);
         exchange.Connect = _calls.Max(call => call.Connect);
         exchange.FirstByte = _calls.Max(call => call.FirstByte);
         exchange.Endpoint = _failed?.Endpoint;
@@ -187,7 +194,7 @@ internal sealed class Composition(Exchange exchange, ComposePlan plan, IReadOnly
                 {
                     writer.Write(piece.Span);
                     unflushed += piece.Length;
-                    if (unflushed >= FlushBytes)
+                    if (unflushed >= Forwarder.FlushBytes)
                     {
                         unflushed = 0;
                         if (await writer.FlushAsync(end?.Token ?? default) is { IsCompleted: true })
@@ -203,7 +210,7 @@ internal sealed class Composition(Exchange exchange, ComposePlan plan, IReadOnly
         }
         catch (OperationCanceledException) when (end is { IsCancellationRequested: true })
         {
-            return EndpointFailure.TotalTimeout(exchange);
+            return Forwarder.TotalTimeout(exchange);
         }
     }
 }

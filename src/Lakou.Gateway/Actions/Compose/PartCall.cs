@@ -1,4 +1,6 @@
 using System.Buffers;
+using System.Net.Sockets;
+using System.Security.Authentication;
 using System.Text;
 using Lakou.Core.Configuration;
 using Lakou.Core.Faults;
@@ -6,7 +8,9 @@ using Lakou.Gateway.Forwarding;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
 using Lakou.Gateway.Upstreams.Balancing;
+using Lakou.Gateway.Upstreams.Limits;
 using Lakou.Http;
+using Lakou.Transport;
 
 namespace Lakou.Gateway.Actions.Compose;
 
@@ -24,10 +28,9 @@ internal sealed class PartCall
     private readonly string _target;
     private readonly long _deadline;
     private UpstreamPlan _plan = null!;
-    private EndpointState? _endpoint;
+    private EndpointState _endpoint = null!;
     private byte[] _head = [];
     private UpstreamConnection? _cancellable; // whoever takes it out ends its connection
-    private volatile bool _isCancelled;
     private bool _anyByte;
     private bool _complete;
     private bool _reusable;
@@ -61,6 +64,8 @@ internal sealed class PartCall
     /// <summary>Requests sent for it.</summary>
     public int Attempts { get; private set; }
 
+    public TimeSpan Queue { get; private set; }
+
     public TimeSpan Connect { get; private set; }
 
     public TimeSpan FirstByte { get; private set; }
@@ -71,66 +76,99 @@ internal sealed class PartCall
     /// <summary>What an endpoint wants of a client that it refused with 401.</summary>
     public string? Challenge { get; private set; }
 
-    /// <summary>Chooses the endpoint and writes the head.</summary>
-    public void Prepare()
-    {
-        _exchange.Stickiness = default;
-        _endpoint = _upstream.Pick(new PickContext(_exchange), out _plan);
-        Fault = _endpoint is not null ? null
-            : _exchange.Stickiness.Fault ?? UpstreamFaults.NoEndpoint.With($"Upstream '{_upstream.Name}' has no endpoint in service.");
-        _exchange.Stickiness = default; // its cookie is not set: parts may have several
-        _head = _endpoint is null ? [] : PartHead.Prepare(_exchange, _target, Part, _plan, _endpoint.Address);
-    }
-
+    /// <summary>Begins on the exchange's thread, with all that is read of its request: that is not for several threads.</summary>
     public async Task RunAsync()
     {
-        // RFC 9112 §9.3.1: when the endpoint closed an idle connection at the moment it was used, once more on a fresh one.
-        for (var isFirst = true; _endpoint is not null && !_isCancelled && (isFirst || CanRetry); isFirst = false)
-        {
-            Fault = await AttemptAsync(_endpoint, isFirst);
-        }
-
+        Fault = Choose() ?? await WithinLimitsAsync();
         if (Fault is null && Body.Length > 0 && JsonValue.Check(Body.Bytes, JsonValue.MostDepth - Part.At.Count) is { } wrong)
         {
             Fault = ComposeFaults.PartInvalid.With(wrong);
         }
 
-        if (Fault is null && !_isCancelled)
+        if (Fault is not null)
         {
-            return;
-        }
-
-        _whole.Give(Body.Length);
-        Body.Dispose();
-        if (!Part.IsOptional && !_isCancelled)
-        {
-            _whole.Fail(this);
+            _whole.Give(Body.Length);
+            Body.Dispose();
+            if (!Part.IsOptional && !_whole.IsCancelled)
+            {
+                _whole.Fail(this);
+            }
         }
     }
 
-    /// <summary>On any thread, at any time: nobody waits for the part any more.</summary>
-    public void Cancel()
-    {
-        _isCancelled = true;
-        Interlocked.Exchange(ref _cancellable, null)?.Close();
-    }
+    /// <summary>On any thread, at any time.</summary>
+    public void Close() => Interlocked.Exchange(ref _cancellable, null)?.Close();
 
     /// <summary>The fault, for a log line and for a client: both want to know which part it was.</summary>
     public Fault Describe() => Fault!.Code.Party == FaultParty.Client
         ? Fault
         : Fault with { Detail = $"part {Part.Name}: {Fault.Detail}", ClientDetail = $"It was the part {Part.Name}." };
 
-    private bool CanRetry { get; set; }
+    /// <summary>An endpoint, and the head for it.</summary>
+    private Fault? Choose()
+    {
+        _exchange.Stickiness = default;
+        var endpoint = _upstream.Pick(new PickContext(_exchange), out _plan);
+        var fault = endpoint is not null ? null
+            : _exchange.Stickiness.Fault ?? UpstreamFaults.NoEndpoint.With($"Upstream '{_upstream.Name}' has no endpoint in service.");
+        _exchange.Stickiness = default; // its cookie is not set: parts may have several
+        if (endpoint is not null)
+        {
+            _endpoint = endpoint;
+            _head = PartHead.Prepare(_exchange, _target, Part, _plan, endpoint.Address);
+        }
 
-    private async Task<Fault?> AttemptAsync(EndpointState endpoint, bool isFirst)
+        return fault;
+    }
+
+    private async Task<Fault?> WithinLimitsAsync()
+    {
+        _endpoint.Enter(); // before the next part chooses
+        var admission = _upstream.Admission;
+        var isLimited = admission.IsLimited;
+        try
+        {
+            if (isLimited && !admission.TryEnter() && await WaitAsync(admission) is { } fault)
+            {
+                isLimited = false;
+                return fault;
+            }
+
+            return await TryAsync();
+        }
+        finally
+        {
+            _endpoint.Leave();
+            if (isLimited)
+            {
+                admission.Leave();
+            }
+        }
+    }
+
+    private async Task<Fault?> WaitAsync(Admission admission)
     {
         var started = _exchange.Timestamp();
-        var address = endpoint.Address;
-        var call = _exchange.Telemetry.StartClient(_exchange, "GET", PartTarget.PathOf(_target).ToString(), Attempts, address.Host, address.Port);
-        Attempts++;
-        endpoint.Enter();
-        var idle = isFirst ? endpoint.TryTake(_plan.PoolAge, started) : null;
-        var connection = idle ?? endpoint.Open();
+        var entry = await admission.WaitAsync(_exchange.Route!, _deadline, _whole.Cancelled);
+        await LoopSwitch.To(_whole.Loop); // who left its place may live on another
+        Queue = _exchange.Elapsed(started);
+        return entry == Entry.Late && _exchange.Timestamp() >= _deadline ? Late() : UpstreamFaults.NotAdmitted(entry, admission, _upstream.Name);
+    }
+
+    private async Task<Fault?> TryAsync()
+    {
+        var (fault, again) = await AttemptAsync(_endpoint.TryTake(_plan.PoolAge, _exchange.Timestamp()));
+
+        // RFC 9112 §9.3.1: the endpoint closed an idle connection at the moment it was used. Once, on a fresh one.
+        return again ? (await AttemptAsync(null)).Fault : fault;
+    }
+
+    private async Task<(Fault? Fault, bool Again)> AttemptAsync(UpstreamConnection? idle)
+    {
+        var started = _exchange.Timestamp();
+        var address = _endpoint.Address;
+        var call = _exchange.Telemetry.StartClient(_exchange, "GET", PartTarget.PathOf(_target).ToString(), Attempts++, address.Host, address.Port);
+        var connection = idle ?? _upstream.Open(_endpoint);
         connection.Begin(_deadline);
         Publish(connection);
         (_anyByte, _complete, _reusable, _status) = (false, false, false, 0);
@@ -139,77 +177,85 @@ internal sealed class PartCall
         {
             fault = (idle is null ? await ConnectAsync(connection) : null) ?? await AskAsync(connection, call.Trace);
         }
-        catch (Exception e) when (EndpointFailure.IsEnd(e))
+        catch (Exception e) when (IsEnd(e))
         {
-            fault = EndpointFailure.OfExchange(e, connection, _plan, _status != 0, Late);
+            fault = FaultOf(e, connection);
         }
         finally
         {
-            End(connection, started, fault);
-            CanRetry = idle is not null && !_anyByte && fault?.Code == UpstreamFaults.Closed;
-            CountForHealth(endpoint, started, fault);
-            _exchange.Telemetry.FinishClient(call, _status, _isCancelled || _status >= 300 ? null : fault?.Code.Name); // a status speaks for itself
+            End(connection, started);
         }
 
-        return fault;
+        var isCrossing = idle is not null && !_anyByte && fault?.Code == UpstreamFaults.Closed && !_whole.IsCancelled;
+        if (!isCrossing)
+        {
+            Count(started, fault);
+        }
+
+        _exchange.Telemetry.FinishClient(call, _status, _whole.IsCancelled || _status >= 300 ? null : fault?.Code.Name); // a status speaks for itself
+        return (fault, isCrossing);
     }
 
-    /// <summary>From here on <see cref="Cancel"/> finds it; one that came before is made good.</summary>
+    /// <summary>From here on <see cref="Close"/> finds it; a cancel that came before is made good.</summary>
     private void Publish(UpstreamConnection connection)
     {
         Interlocked.Exchange(ref _cancellable, connection);
-        if (_isCancelled)
+        if (_whole.IsCancelled)
         {
-            Cancel();
+            Close();
         }
     }
 
-    private void End(UpstreamConnection connection, long started, Fault? fault)
+    private void End(UpstreamConnection connection, long started)
     {
-        // Taken out by Cancel, it is being closed, and nobody may use it again.
+        // Taken out by Close, it is being closed, and nobody may use it again.
         var isOurs = Interlocked.Exchange(ref _cancellable, null) is not null;
-        var endpoint = connection.Endpoint;
         var now = _exchange.Timestamp();
         if (isOurs && _reusable)
         {
-            endpoint.Return(connection, _plan, now);
+            _endpoint.Return(connection, _plan, now);
         }
         else
         {
             connection.End(gently: isOurs && _complete);
         }
 
-        endpoint.Leave();
-        endpoint.Metrics.Finish(_status, _exchange.Time.GetElapsedTime(started, now));
-        if (!_isCancelled && !_anyByte && fault?.Code.Party == FaultParty.Upstream)
-        {
-            endpoint.AnswerTimes?.Fail(now - started);
-        }
+        _endpoint.Metrics.Finish(_status, _exchange.Time.GetElapsedTime(started, now));
     }
 
-    /// <summary>As in forwarding: nothing that a client broke is held against an endpoint, nor that it closed an idle connection while we took it.</summary>
-    private void CountForHealth(EndpointState endpoint, long started, Fault? fault)
+    /// <summary>As in forwarding: what was not waited for any more is held against nobody.</summary>
+    private void Count(long started, Fault? fault)
     {
-        if (fault is not null && _isCancelled)
+        if (fault is null || (_status != 0 && !Forwarder.IsEndpoints(fault.Code)))
         {
-            return;
+            _endpoint.Health.Answered(_status, started);
         }
-
-        if (_status != 0 && (fault is null || !EndpointFailure.IsEndpoints(fault.Code)))
+        else if (!_whole.IsCancelled && (Forwarder.IsEndpoints(fault.Code) || IsLate(fault.Code)))
         {
-            endpoint.Health.Answered(_status, started);
-        }
-        else if (!CanRetry && fault is not null && (EndpointFailure.IsEndpoints(fault.Code) || IsLate(fault.Code)))
-        {
-            endpoint.Health.Failed(fault.Code, started);
+            _endpoint.Health.Failed(fault.Code, started);
+            if (!_anyByte)
+            {
+                _endpoint.AnswerTimes?.Fail(_exchange.Timestamp() - started);
+            }
         }
     }
 
     private static bool IsLate(FaultCode code) => code == ComposeFaults.PartTimeout || code == UpstreamFaults.TotalTimeout || code == UpstreamFaults.IdleTimeout;
 
+    private static bool IsEnd(Exception e) => e is SocketException or ObjectDisposedException or OperationCanceledException or IOException or AuthenticationException;
+
     private Fault Late() => _deadline == _exchange.TotalDeadline
-        ? EndpointFailure.TotalTimeout(_exchange)
+        ? Forwarder.TotalTimeout(_exchange)
         : ComposeFaults.PartTimeout.With($"{Endpoint} had not answered to the end after {Durations.Format(Part.Timeout)}.");
+
+    private Fault FaultOf(Exception e, UpstreamConnection connection) => connection.TimedOut switch
+    {
+        Wait.Total => Late(),
+        Wait.Response => UpstreamFaults.ResponseTimeout.With($"{Endpoint} did not answer within {Durations.Format(_plan.Timeouts.Response)}."),
+        Wait.Idle => UpstreamFaults.IdleTimeout.With($"{Endpoint} neither sent nor took a byte for {Durations.Format(_plan.Timeouts.Idle)}."),
+        _ when _status != 0 => UpstreamFaults.Truncated.With($"{Endpoint}: {UpstreamFaults.Describe(e)} within its answer."),
+        _ => UpstreamFaults.Closed.With($"{Endpoint}: {UpstreamFaults.Describe(e)} before it answered."),
+    };
 
     private async Task<Fault?> ConnectAsync(UpstreamConnection connection)
     {
@@ -219,9 +265,20 @@ internal sealed class PartCall
             await connection.ConnectAsync(_plan.Timeouts.Connect);
             return null;
         }
-        catch (Exception e) when (EndpointFailure.IsEnd(e) && !_isCancelled)
+        catch (Exception e) when (IsEnd(e) && !_whole.IsCancelled)
         {
-            return EndpointFailure.OfConnect(e, connection, _plan, Late);
+            var fault = connection.TimedOut switch
+            {
+                Wait.Total => Late(),
+                Wait.Connect => UpstreamFaults.ConnectTimeout.With($"{Endpoint} did not accept within {Durations.Format(_plan.Timeouts.Connect)}."),
+                _ => UpstreamFaults.OfConnect(_endpoint.Address.Text, e),
+            };
+            if (fault.Code != UpstreamFaults.NoSocket)
+            {
+                _endpoint.Metrics.ConnectFailures.Increment();
+            }
+
+            return fault;
         }
         finally
         {
@@ -259,7 +316,7 @@ internal sealed class PartCall
             {
                 if (!await connection.ReceiveAsync())
                 {
-                    return EndpointFailure.OfEarlyEnd(connection.Endpoint.Address, _anyByte);
+                    return UpstreamFaults.Closed.With($"{Endpoint} closed the connection {(_anyByte ? "within the head of its answer" : "before it answered")}.");
                 }
 
                 OnReceived(sent);
@@ -269,7 +326,7 @@ internal sealed class PartCall
             connection.Consume(consumed);
             if (head.Status == 101)
             {
-                return EndpointFailure.OfUnwantedUpgrade(connection.Endpoint.Address);
+                return UpstreamFaults.UnexpectedUpgrade.With($"{Endpoint} answered 101 to a request without Upgrade.");
             }
 
             if (head.Status >= 200)
@@ -289,7 +346,7 @@ internal sealed class PartCall
             _anyByte = true;
             var now = _exchange.Timestamp();
             FirstByte = _exchange.Time.GetElapsedTime(sent, now);
-            _endpoint!.AnswerTimes?.Observe(now - sent, now);
+            _endpoint.AnswerTimes?.Observe(now - sent, now);
         }
     }
 
@@ -350,7 +407,6 @@ internal sealed class PartCall
 
     private async Task<Fault?> ReadBodyAsync(UpstreamConnection connection)
     {
-        var address = connection.Endpoint.Address;
         var body = new AnswerBody(connection.Head, connection.Chunks, Forwarder.HeadLimitsOfAnswers);
         if (connection.Head.Body == BodyKind.Length && connection.Head.ContentLength > Part.Size)
         {
@@ -381,7 +437,7 @@ internal sealed class PartCall
             connection.ExpectReceive(Wait.Idle, _plan.Timeouts.Idle);
             if (!await connection.ReceiveAsync() && !body.TryEndOfStream())
             {
-                return EndpointFailure.OfCutBody(address);
+                return UpstreamFaults.Truncated.With($"{Endpoint} closed the connection within the body of its answer.");
             }
         }
 

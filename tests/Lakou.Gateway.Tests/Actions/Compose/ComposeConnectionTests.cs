@@ -143,6 +143,62 @@ public sealed class ComposeConnectionTests
             upstream.Endpoints[0].InFlight == 0 && upstream.Endpoints[0].OpenConnections == upstream.Endpoints[0].IdleConnections));
     }
 
+    [Fact]
+    public async Task Parts_wait_for_a_place_of_their_upstream_as_requests_do()
+    {
+        await using var world = await OpenAsync("parts: { x: { to: a, path: /1 }, y: { to: a, path: /2 }, z: { to: a, path: /3 } }", upstream: "limits: { requests: 1 }");
+        var client = await world.AskAsync();
+        var (peer, head) = await world.AskedAsync(world.A);
+        for (var i = 1; ; i++)
+        {
+            Assert.StartsWith($"GET /{i} ", head, StringComparison.Ordinal);
+            Assert.Equal(3 - i, world.Gateway.State.Upstreams["a"].Admission.Waiting);
+            await peer.SendAsync(Ok($"{i}"));
+            if (i == 3)
+            {
+                break;
+            }
+
+            head = await peer.ReadHeadAsync();
+        }
+
+        Assert.Equal("""{"x":1,"y":2,"z":3}""", (await ReadAsync(client)).Body);
+        Assert.Equal(1, world.A.Accepted);
+    }
+
+    [Fact]
+    public async Task A_part_that_has_no_place_in_time_is_missing()
+    {
+        await using var world = await OpenAsync(
+            "parts: { x: { to: a, path: /1 }, y: { to: a, path: /2, optional: true }, z: { to: a, path: /3, optional: true } }", upstream: "limits: { requests: 1, queue: 1, queue-for: 1s }");
+        var client = await world.AskAsync();
+        var (peer, _) = await world.AskedAsync(world.A);
+        Assert.Equal(1, world.Gateway.State.Upstreams["a"].Admission.Waiting);
+        await world.Time.PassUntilAsync(Waiting.UntilAsync(() => world.Gateway.State.Upstreams["a"].Admission.Waiting == 0), TimeSpan.FromMilliseconds(50));
+        await peer.SendAsync(Ok("1"));
+        var answer = await ReadAsync(client);
+        Assert.Equal("""{"x":1,"y":null,"z":null}""", answer.Body);
+        Assert.Equal("y, z", answer.Field("Lakou-Compose-Missing"));
+    }
+
+    [Fact]
+    public async Task A_wait_ends_with_the_time_of_the_part_or_with_the_client()
+    {
+        await using var world = await OpenAsync("timeout: 2s, parts: { x: { to: a, path: /1 }, y: { to: a, path: /2, timeout: 1s } }", upstream: "limits: { requests: 1, queue-for: 1m }");
+        var admission = world.Gateway.State.Upstreams["a"].Admission;
+        var client = await world.AskAsync();
+        await world.AskedAsync(world.A);
+        var answer = ReadAsync(client);
+        Assert.InRange(await world.Time.PassUntilAsync(answer, TimeSpan.FromMilliseconds(50)), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1.9));
+        Assert.Equal("compose/part-timeout", (await answer).Fault);
+        Assert.Contains("part y", (await answer).Body, StringComparison.Ordinal);
+        Assert.Equal((0, 0), (admission.Taken, admission.Waiting));
+        client = await world.AskAsync();
+        await world.AskedAsync(world.A);
+        client.Reset();
+        await Waiting.UntilAsync(() => (admission.Taken, admission.Waiting) == (0, 0));
+    }
+
     private static async Task<long> FloodAsync(RawPeer peer)
     {
         var block = new byte[64 * 1024];

@@ -53,7 +53,7 @@ internal sealed record ComposeOptions
     public static Shape<long> SizeShape { get; } = Shapes.Size(1, 64 << 20); // all of it is held in memory
 
     public static Shape<IReadOnlyList<string>> HeadersShape { get; } = Shapes.List(
-        HeaderNames.RequestShape.Where(name => !Ours.Contains(KnownFields.Of(name)), "parts are asked for whole, plain JSON; this field has no place there"), max: 32);
+        HeaderNames.RequestShape.Where(name => !Ours.Contains(KnownFields.Of(name)) && !KnownFields.IsHopByHop(KnownFields.Of(name)), "parts are asked for whole, plain JSON; this field has no place there"), max: 32);
 
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(5);
 

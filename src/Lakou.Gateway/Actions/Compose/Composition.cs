@@ -182,7 +182,7 @@ internal sealed class Composition(Exchange exchange, ComposePlan plan, IReadOnly
     private async Task<Fault?> WriteAsync()
     {
         var rest = exchange.Time.GetElapsedTime(exchange.Timestamp(), exchange.TotalDeadline);
-        using var end = exchange.TotalDeadline == long.MaxValue ? null : new CancellationTokenSource(rest, exchange.Time);
+        using var end = exchange.TotalDeadline == long.MaxValue ? null : new CancellationTokenSource(rest > TimeSpan.Zero ? rest : TimeSpan.Zero, exchange.Time);
         var writer = exchange.Features.ResponseBody.Writer;
         var unflushed = 0L;
         try

@@ -22,6 +22,9 @@ internal sealed class PartCall
     // How large what a refusing endpoint says may be for its connection to be kept: it is here already, and is not looked at.
     private const int RefusalBytes = 16 * 1024;
 
+    // More than this is checked on the thread pool: an event loop would stand still for longer than half a millisecond.
+    private const int InlineBytes = 256 * 1024;
+
     private readonly Composition _whole;
     private readonly Exchange _exchange;
     private readonly UpstreamState _upstream;
@@ -80,9 +83,9 @@ internal sealed class PartCall
     public async Task RunAsync()
     {
         Fault = Choose() ?? await WithinLimitsAsync();
-        if (Fault is null && Body.Length > 0 && JsonValue.Check(Body.Bytes, JsonValue.MostDepth - Part.At.Count) is { } wrong)
+        if (Fault is null && Body.Length > 0)
         {
-            Fault = ComposeFaults.PartInvalid.With(wrong);
+            Fault = Body.Length > InlineBytes ? await Task.Run(CheckValue) : CheckValue();
         }
 
         if (Fault is not null)
@@ -103,6 +106,9 @@ internal sealed class PartCall
     public Fault Describe() => Fault!.Code.Party == FaultParty.Client
         ? Fault
         : Fault with { Detail = $"part {Part.Name}: {Fault.Detail}", ClientDetail = $"It was the part {Part.Name}." };
+
+    private Fault? CheckValue()
+        => JsonValue.Check(Body.Bytes, JsonValue.MostDepth - Part.At.Count) is { } wrong ? ComposeFaults.PartInvalid.With($"{Endpoint}: {wrong}") : null;
 
     /// <summary>An endpoint, and the head for it.</summary>
     private Fault? Choose()
@@ -226,11 +232,13 @@ internal sealed class PartCall
     /// <summary>As in forwarding: what was not waited for any more is held against nobody.</summary>
     private void Count(long started, Fault? fault)
     {
-        if (fault is null || (_status != 0 && !Forwarder.IsEndpoints(fault.Code)))
+        var isBroken = fault is not null && Forwarder.IsEndpoints(fault.Code);
+        var isLate = fault is not null && IsLate(fault.Code);
+        if (_status != 0 && !isBroken && !isLate)
         {
-            _endpoint.Health.Answered(_status, started);
+            _endpoint.Health.Answered(_status, started); // also with what is of no use here
         }
-        else if (!_whole.IsCancelled && (Forwarder.IsEndpoints(fault.Code) || IsLate(fault.Code)))
+        else if (fault is not null && !_whole.IsCancelled && (isBroken || (isLate && _status == 0)))
         {
             _endpoint.Health.Failed(fault.Code, started);
             if (!_anyByte)
@@ -380,10 +388,7 @@ internal sealed class PartCall
 
     private Fault Refused(ResponseHead head)
     {
-        if (head.Status == 401 && head.Fields.TryGet(KnownField.WwwAuthenticate, out var challenge))
-        {
-            Challenge = Encoding.Latin1.GetString(challenge);
-        }
+        Challenge = head.Status == 401 && head.Fields.Contains(KnownField.WwwAuthenticate) ? head.Fields["WWW-Authenticate"].ToString() : null;
 
         // A date has no place here: the clocks of two machines.
         var later = head.Fields.TryGet(KnownField.RetryAfter, out var after) && int.TryParse(after, null, out var seconds) && seconds > 0 ? TimeSpan.FromSeconds(seconds) : (TimeSpan?)null;

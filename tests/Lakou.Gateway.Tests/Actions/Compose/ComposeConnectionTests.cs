@@ -46,10 +46,10 @@ public sealed class ComposeConnectionTests
         await order.ReadHeadAsync();
         order.ShutdownSend();
         (order, _) = await world.AskedAsync(world.A);
+        Assert.Equal(0, world.Gateway.State.Upstreams["a"].Endpoints[0].Health.FailuresInRow);
         await order.SendAsync(Ok("3"));
         Assert.Equal("""{"order":3,"stock":2}""", (await ReadAsync(client)).Body);
         Assert.Contains("\"attempts\":3", (await world.Gateway.LogAsync(2))[1], StringComparison.Ordinal);
-        Assert.Equal(0, world.Gateway.State.Upstreams["a"].Endpoints[0].Health.FailuresInRow);
     }
 
     [Theory]
@@ -58,7 +58,7 @@ public sealed class ComposeConnectionTests
     [InlineData("\r\n")]
     public async Task An_endless_part_is_read_no_further_than_its_size(string framing)
     {
-        await using var world = await OpenAsync("parts: { order: { to: a, path: /1, size: 256KiB } }");
+        await using var world = await OpenAsync("size: 64MiB, parts: { order: { to: a, path: /1, size: 256KiB } }");
         var client = await world.AskAsync();
         var (order, _) = await world.AskedAsync(world.A);
         await order.SendAsync("HTTP/1.1 200 OK\r\n" + framing);

@@ -35,6 +35,7 @@ public sealed class ComposePlanTests
     [InlineData("parts: { x: { to: orders, path: / } }, headers: [ Connection ]")]
     [InlineData("parts: { x: { to: orders, path: / } }, headers: [ accept-encoding ]")]
     [InlineData("parts: { x: { to: orders, path: / } }, headers: [ If-None-Match ]")]
+    [InlineData("parts: { x: { to: orders, path: / } }, headers: [ Proxy-Authorization ]")]
     [InlineData("parts: { x: { to: orders, path: / } }, headers: [ X-Forwarded-For ]")]
     [InlineData("parts: { x: { to: orders, path: /, headers: [ Range ] } }")]
     [InlineData("parts: { x: { path: / } }")]

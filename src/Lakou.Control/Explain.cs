@@ -1,5 +1,6 @@
 using System.Net;
 using Lakou.Gateway;
+using Lakou.Gateway.Actions.Compose;
 using Lakou.Gateway.Filters;
 using Lakou.Gateway.Listeners;
 using Lakou.Gateway.Observation;
@@ -53,7 +54,11 @@ internal static class Explain
             [.. route.Filters.Select(filter => new ExplainedFilter(filter.Descriptor.Name, filter.Descriptor.Phase.ToString().ToLowerInvariant()))],
             ActionOf(route),
             route.To.Count == 0 ? null : ForwardedTarget(route, method, host, parsed, matched.Captures),
-            [.. route.To.Where(to => plan.Upstreams.ContainsKey(to.Upstream)).Select(to => UpstreamOf(plan.Upstreams[to.Upstream], to.Weight))]);
+            [.. route.To.Select(to => (to.Upstream, to.Weight)).Concat(route.Compose?.Parts.Select(part => (part.Upstream, Weight: 1)).Distinct() ?? [])
+                .Where(to => plan.Upstreams.ContainsKey(to.Upstream)).Select(to => UpstreamOf(plan.Upstreams[to.Upstream], to.Weight))])
+        {
+            Parts = [.. route.Compose?.Parts.Select(part => $"{part.Name}{(part.IsOptional ? " (optional)" : "")}: {PartTarget.Fill(part, matched.Captures, host, parsed)} of {part.Upstream}") ?? []],
+        };
     }
 
     private static (string? Scheme, string Authority, string Target) Split(string url)
@@ -95,6 +100,7 @@ internal static class Explain
     private static string ActionOf(RoutePlan route)
         => route.Respond is { } respond ? $"respond {respond.Status}"
             : route.Redirect is { } redirect ? $"redirect {redirect.Status} to {redirect.To}"
+            : route.Compose is not null ? "compose"
             : "forward";
 
     /// <summary>Runs the filters that shape a request, and no others, over one that goes nowhere.</summary>

@@ -20,7 +20,7 @@ internal sealed record ExplainedUpstream(string Name, int Weight, string Balance
 /// <param name="Reason">What of the route matches, or why there is none.</param>
 /// <param name="Others">The closest other routes, each with the first thing that keeps it away.</param>
 /// <param name="Filters">In running order.</param>
-/// <param name="Action"><c>forward</c>, <c>respond 200</c>, <c>redirect 308 to …</c>.</param>
+/// <param name="Action"><c>forward</c>, <c>respond 200</c>, <c>redirect 308 to …</c>, <c>compose</c>.</param>
 /// <param name="Target">Path and query that the endpoint would see.</param>
 /// <param name="Upstreams">Where it may be forwarded.</param>
 internal sealed record Explanation(
@@ -35,6 +35,9 @@ internal sealed record Explanation(
     string? Target,
     IReadOnlyList<ExplainedUpstream> Upstreams)
 {
+    /// <summary>Of a composed answer, each with the path and query that its endpoint would see.</summary>
+    public IReadOnlyList<string> Parts { get; init; } = [];
+
     /// <summary>For a terminal.</summary>
     public override string ToString()
     {
@@ -48,9 +51,14 @@ internal sealed record Explanation(
             Line("action", Action + (Target is null ? "" : $" {Method} {Target}"));
         }
 
+        foreach (var part in Parts)
+        {
+            Line("part", part);
+        }
+
         foreach (var upstream in Upstreams)
         {
-            Line("upstream", $"{upstream.Name}{(Upstreams.Count > 1 ? $" (weight {upstream.Weight})" : "")}, {upstream.Balance}: {string.Join(", ", upstream.Endpoints)}");
+            Line("upstream", $"{upstream.Name}{(Upstreams.Count > 1 && Parts.Count == 0 ? $" (weight {upstream.Weight})" : "")}, {upstream.Balance}: {string.Join(", ", upstream.Endpoints)}");
         }
 
         foreach (var other in Others)

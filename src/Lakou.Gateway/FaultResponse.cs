@@ -46,6 +46,11 @@ internal static class FaultResponse
             response.Headers.Allow = allow;
         }
 
+        if (exchange.Challenge is { } challenge)
+        {
+            response.Headers.WWWAuthenticate = challenge;
+        }
+
         exchange.BytesOut = HttpMethods.IsHead(exchange.Method) ? 0 : body.Length;
         await response.BodyWriter.WriteAsync(body, CancellationToken.None); // half of a client may have left: what broke its request is worth a try
     }

@@ -1,4 +1,5 @@
 using Lakou.Core.Configuration;
+using Lakou.Gateway.Actions.Compose;
 using Lakou.Gateway.Filters;
 using Lakou.Gateway.Layer4;
 using Lakou.Gateway.Listeners;
@@ -62,7 +63,7 @@ internal sealed record GatewayPlan(
 
         foreach (var upstream in upstreams.Values.Where(upstream => upstream.Balance.Hash.Source == HashSource.Capture))
         {
-            var captures = routes.Values.Where(route => route.To.Any(to => to.Upstream == upstream.Name)).Select(route => route.Pattern.CaptureNames);
+            var captures = routes.Values.Where(route => route.Upstreams.Contains(upstream.Name)).Select(route => route.Pattern.CaptureNames);
             BalancePlan.CheckCapture(upstream, [.. captures], problems);
         }
 
@@ -90,15 +91,12 @@ internal sealed record GatewayPlan(
         var pattern = RoutePattern.TryParse(options.Match, RouterOptions.Default.RegexTimeout, (key, message) => problems.Add($"{path}.match.{key}", message));
         foreach (var (target, i) in (options.To ?? []).Select((target, i) => (target, i)))
         {
-            var at = options.To!.Count == 1 ? $"{path}.to" : $"{path}.to[{i}].upstream";
-            if (upstreams.TryGetValue(target.Upstream, out var upstream))
-            {
-                Layer4Plan.CheckRoute(at, upstream, problems);
-            }
-            else if (document.Find($"upstreams.{target.Upstream}") is null)
-            {
-                problems.Add(at, $"unknown upstream '{target.Upstream}'{Nearest.Suggest(target.Upstream, (document.Find("upstreams") as ConfigMap)?.Entries.Select(entry => entry.Key.Text) ?? [])}");
-            }
+            CheckUpstream(options.To!.Count == 1 ? $"{path}.to" : $"{path}.to[{i}].upstream", target.Upstream);
+        }
+
+        foreach (var (part, composed) in options.Compose?.Parts ?? ComposeOptions.NoParts)
+        {
+            CheckUpstream($"{path}.compose.parts.{part}.to", composed.To);
         }
 
         if (options.To is { Count: > 0 } targets && targets.All(target => target.Weight == 0))
@@ -116,6 +114,7 @@ internal sealed record GatewayPlan(
             PathTemplate.Parse(redirect.To, pattern, $"{path}.redirect", problems);
         }
 
+        var compose = options.Compose is null ? null : ComposePlan.Build(options.Compose, pattern, path, problems);
         var filters = FilterCatalog.All
             .Where(filter => (options.Filters.TryGetValue(filter.Name, out var own) || common.TryGetValue(filter.Name, out own)) && own is not null)
             .OrderBy(filter => filter.Phase)
@@ -127,7 +126,19 @@ internal sealed record GatewayPlan(
             filter.Descriptor.Check(filter.Options, pattern, at, problems);
         }
 
-        return new(name, options.Match, pattern, filters, options.To ?? [], options.Respond, options.Redirect, fingerprint);
+        return new(name, options.Match, pattern, filters, options.To ?? [], options.Respond, options.Redirect, compose, fingerprint);
+
+        void CheckUpstream(string at, string upstream)
+        {
+            if (upstreams.TryGetValue(upstream, out var plan))
+            {
+                Layer4Plan.CheckRoute(at, plan, problems);
+            }
+            else if (document.Find($"upstreams.{upstream}") is null)
+            {
+                problems.Add(at, $"unknown upstream '{upstream}'{Nearest.Suggest(upstream, (document.Find("upstreams") as ConfigMap)?.Entries.Select(entry => entry.Key.Text) ?? [])}");
+            }
+        }
     }
 
     private static string Print(ConfigDocument document, string path) => document.Find(path)?.Fingerprint() ?? "";

@@ -154,7 +154,7 @@ internal sealed class GatewayState : IAsyncDisposable
         }
 
         // An upstream that was removed and came back under its name is another object.
-        bool KeepsUpstreams(RouteState state) => state.Plan.To.All(target => Plan.Upstreams.ContainsKey(target.Upstream));
+        bool KeepsUpstreams(RouteState state) => state.Plan.Upstreams.All(Plan.Upstreams.ContainsKey);
     }
 
     /// <summary>Stops accepting, tells clients, waits for what runs until the deadline, then ends the rest.</summary>

@@ -21,11 +21,11 @@ public static class FaultBody
             && accept.Contains("text/", StringComparison.OrdinalIgnoreCase)
             && !accept.Contains("json", StringComparison.OrdinalIgnoreCase);
 
-    private static bool IsForClient(Fault fault) => fault.Code.Party == FaultParty.Client;
+    private static string? ForClient(Fault fault) => fault.Code.Party == FaultParty.Client ? fault.Detail : fault.ClientDetail;
 
     private static byte[] Text(Fault fault, string? requestId)
         => Encoding.UTF8.GetBytes(
-            $"{fault.Code.Status} {fault.Code.Title}\n{(IsForClient(fault) ? fault.Detail + "\n" : "")}\nfault: {fault.Code.Name}\n{(requestId is null ? "" : $"request: {requestId}\n")}");
+            $"{fault.Code.Status} {fault.Code.Title}\n{(ForClient(fault) is { } detail ? detail + "\n" : "")}\nfault: {fault.Code.Name}\n{(requestId is null ? "" : $"request: {requestId}\n")}");
 
     private static byte[] Json(Fault fault, string? requestId)
     {
@@ -36,9 +36,9 @@ public static class FaultBody
             json.WriteString("type", "urn:lakou:fault:" + fault.Code.Name);
             json.WriteString("title", fault.Code.Title);
             json.WriteNumber("status", fault.Code.Status);
-            if (IsForClient(fault))
+            if (ForClient(fault) is { } detail)
             {
-                json.WriteString("detail", fault.Detail);
+                json.WriteString("detail", detail);
             }
 
             json.WriteString("fault", fault.Code.Name);

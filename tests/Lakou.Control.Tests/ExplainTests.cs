@@ -13,6 +13,7 @@ public sealed class ExplainTests
         routes:
           orders:  { match: { path: "/api/orders/**", methods: [GET] }, filters: { strip-prefix: /api, timeout: { total: 3s } }, to: orders }
           items:   { match: { path: "/items/{id}" }, filters: { rewrite: "/v2/items/{id}" }, to: [ { upstream: orders, weight: 9 }, { upstream: more } ] }
+          page:    { match: { path: "/page/{id}" }, compose: { parts: { order: { to: orders, path: "/orders/{id}" }, more: { to: more, path: "/more?of={id}{query}", optional: true } } } }
           hosted:  { match: { host: a.example.org, path: / }, respond: { status: 204 } }
         """, "/", ReferenceSource.None).Plan!.Gateway;
 
@@ -34,6 +35,18 @@ public sealed class ExplainTests
         Assert.Equal("/v2/items/a%20b", explained.Target);
         Assert.Equal([9, 1], explained.Upstreams.Select(upstream => upstream.Weight));
         Assert.Equal(2, explained.Listeners.Count);
+    }
+
+    [Fact]
+    public void A_composed_answer_shows_what_each_part_is_asked()
+    {
+        var explained = Explain.Request(Plan, "GET", "/page/a%20b?x=1", new HeaderDictionary());
+        Assert.Equal("compose", explained.Action);
+        Assert.Null(explained.Target);
+        Assert.Equal(["order: /orders/a%20b of orders", "more (optional): /more?of=a%20b&x=1 of more"], explained.Parts);
+        Assert.Equal(["orders", "more"], explained.Upstreams.Select(upstream => upstream.Name));
+        Assert.Contains("part      order: /orders/a%20b of orders\n", explained.ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("weight", explained.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -31,7 +31,7 @@ internal sealed record RoutesView(IReadOnlyList<RouteView> Routes);
 /// <param name="Name">Its key in the file.</param>
 /// <param name="Match">Which requests it takes.</param>
 /// <param name="Filters">In running order.</param>
-/// <param name="Action"><c>forward</c>, <c>respond</c> or <c>redirect</c>.</param>
+/// <param name="Action"><c>forward</c>, <c>respond</c>, <c>redirect</c> or <c>compose</c>.</param>
 /// <param name="To">The upstreams it forwards to.</param>
 internal sealed record RouteView(
     string Name, MatchView Match, IReadOnlyList<ExplainedFilter> Filters, string Action, IReadOnlyList<TargetView> To);

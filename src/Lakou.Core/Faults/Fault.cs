@@ -48,5 +48,8 @@ public sealed record FaultCode(string Name, FaultParty Party, int Status, string
 /// <summary>An expected failure, as a value.</summary>
 public sealed record Fault(FaultCode Code, string Detail, TimeSpan? RetryAfter = null)
 {
+    /// <summary>What a client may read of a fault that is not its own, whose <see cref="Detail"/> names addresses; null for nothing.</summary>
+    public string? ClientDetail { get; init; }
+
     public override string ToString() => $"{Code.Name}: {Detail}";
 }

@@ -176,7 +176,7 @@ internal static partial class Forwarder
                 endpoint.Leave();
                 endpoint.Metrics.Finish(_status, exchange.Time.GetElapsedTime(started, _now));
                 CountForHealth(endpoint.Health, failure, reused, started);
-                exchange.Telemetry.FinishClient(exchange, _call, _status, failure?.Fault.Code.Name);
+                exchange.Telemetry.FinishClient(_call, _status, failure?.Fault.Code.Name);
             }
         }
 
@@ -219,28 +219,21 @@ internal static partial class Forwarder
                 await _connection.ConnectAsync(_plan.Timeouts.Connect);
                 return null;
             }
-            catch (Exception e) when (!_connection.ClientGone && e is SocketException or ObjectDisposedException or OperationCanceledException)
+            catch (Exception e) when (!_connection.ClientGone && e is SocketException or ObjectDisposedException or OperationCanceledException or AuthenticationException)
             {
-                if (e is SocketException { SocketErrorCode: SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable } none)
+                var address = _connection.Endpoint.Address.Text;
+                var fault = _connection.TimedOut switch
                 {
-                    return new(UpstreamFaults.NoSocket.With($"A socket could not be made ({none.SocketErrorCode}); raise the limit of open files or lower limits.connections."), Retry: false);
+                    Wait.Total => TotalTimeout(exchange),
+                    Wait.Connect => UpstreamFaults.ConnectTimeout.With($"{address} did not accept within {_plan.Timeouts.Connect.TotalSeconds:0.###} s."),
+                    _ => UpstreamFaults.OfConnect(address, e),
+                };
+                if (fault.Code != UpstreamFaults.NoSocket)
+                {
+                    _connection.Endpoint.Metrics.ConnectFailures.Increment();
                 }
 
-                _connection.Endpoint.Metrics.ConnectFailures.Increment();
-                var address = _connection.Endpoint.Address.Text;
-                return new(
-                    _connection.TimedOut switch
-                    {
-                        Wait.Total => TotalTimeout(exchange),
-                        Wait.Connect => UpstreamFaults.ConnectTimeout.With($"{address} did not accept within {_plan.Timeouts.Connect.TotalSeconds:0.###} s."),
-                        _ => UpstreamFaults.ConnectFailed.With($"{address}: {Describe(e)}."),
-                    },
-                    Retry: false);
-            }
-            catch (AuthenticationException e) when (!_connection.ClientGone)
-            {
-                _connection.Endpoint.Metrics.ConnectFailures.Increment();
-                return new(UpstreamFaults.TlsFailed.With($"{_connection.Endpoint.Address.Text}: {e.Message}."), Retry: false);
+                return new(fault, Retry: false);
             }
             finally
             {
@@ -649,8 +642,8 @@ internal static partial class Forwarder
 
                 // The token may have told a flush before it tells the _connection.
                 _ when _connection.ClientGone || exchange.HasClientLeft => UpstreamFaults.ClientGone.With("The client left before the answer was complete."),
-                _ when _status != 0 => UpstreamFaults.Truncated.With($"{address}: {Describe(e)} within its answer."),
-                _ => UpstreamFaults.Closed.With($"{address}: {Describe(e)} before it answered."),
+                _ when _status != 0 => UpstreamFaults.Truncated.With($"{address}: {UpstreamFaults.Describe(e)} within its answer."),
+                _ => UpstreamFaults.Closed.With($"{address}: {UpstreamFaults.Describe(e)} before it answered."),
             };
             return new(fault, Retry: !_anyByte && fault.Code == UpstreamFaults.Closed);
         }

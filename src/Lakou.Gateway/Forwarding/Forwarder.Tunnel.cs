@@ -11,7 +11,7 @@ namespace Lakou.Gateway.Forwarding;
 
 internal static partial class Forwarder
 {
-    private static readonly HeadLimits HeadLimitsOfAnswers = new();
+    internal static readonly HeadLimits HeadLimitsOfAnswers = new();
 
     /// <summary>
     /// The protocols a client asks to switch to; null for a plain request. "h2c" is never passed on: a second HTTP inside

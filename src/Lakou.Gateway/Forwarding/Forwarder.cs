@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Lakou.Core.Faults;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
@@ -15,7 +14,7 @@ namespace Lakou.Gateway.Forwarding;
 internal static partial class Forwarder
 {
     // Past this the pump stops gathering and lets the client read: half of the output's pause threshold.
-    private const int FlushBytes = 32 * 1024;
+    public const int FlushBytes = 32 * 1024;
 
     // How long an upstream may stay silent after Expect before the body is sent anyway (RFC 9110 §10.1.1): curl's wait.
     private static readonly TimeSpan ContinueWait = TimeSpan.FromSeconds(1);
@@ -58,23 +57,12 @@ internal static partial class Forwarder
     private static bool IsSafe(string method) => method is "GET" or "HEAD" or "OPTIONS" or "TRACE";
 
     /// <summary>The endpoint could not be reached, did not answer, or answered what is no answer.</summary>
-    private static bool IsEndpoints(FaultCode code)
+    public static bool IsEndpoints(FaultCode code)
         => code == UpstreamFaults.ConnectFailed || code == UpstreamFaults.ConnectTimeout || code == UpstreamFaults.TlsFailed || code == UpstreamFaults.ResponseTimeout
             || code == UpstreamFaults.Closed || code == UpstreamFaults.Truncated || code == HttpFaults.BadResponse;
 
     public static Fault TotalTimeout(Exchange exchange)
         => UpstreamFaults.TotalTimeout.With($"The route allows {exchange.TotalTimeout.TotalSeconds:0.###} s in all.");
-
-    private static string Describe(Exception e) => (e.InnerException as SocketException ?? e) switch
-    {
-        SocketException { SocketErrorCode: SocketError.ConnectionRefused } => "connection refused",
-        SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain } => "the name does not resolve",
-        SocketException { SocketErrorCode: SocketError.HostUnreachable or SocketError.NetworkUnreachable } => "no route to it",
-        SocketException { SocketErrorCode: SocketError.ConnectionReset } => "connection reset",
-        SocketException { SocketErrorCode: SocketError.AddressNotAvailable } => "no such socket or address",
-        SocketException socket => $"socket error {socket.SocketErrorCode}",
-        _ => "the connection was closed",
-    };
 
     /// <param name="Fault">Why the exchange failed.</param>
     /// <param name="Retry">The endpoint closed before any byte of an answer: on a reused connection, an idle close crossing our request.</param>

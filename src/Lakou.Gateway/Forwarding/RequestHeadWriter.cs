@@ -95,8 +95,7 @@ internal static class RequestHeadWriter
         }
 
         // 4. Our account of the client, and the trace.
-        WriteForwarded(ref head, exchange, host);
-        WriteVia(ref head, request);
+        WriteAccount(ref head, exchange, host);
         WriteTrace(ref head, trace);
         head.Write("\r\n"u8);
         head.End();
@@ -127,6 +126,24 @@ internal static class RequestHeadWriter
                     head.Field(name.AsSpan(), value.AsSpan());
                 }
             }
+        }
+    }
+
+    /// <summary>Who asks, and by which way.</summary>
+    public static void WriteAccount(ref HeadBuffer head, Exchange exchange, string host)
+    {
+        WriteForwarded(ref head, exchange, host);
+        WriteVia(ref head, exchange.Features.Request);
+    }
+
+    public static void WriteTrace(ref HeadBuffer head, TraceContext trace)
+    {
+        head.Write("traceparent: "u8);
+        head.Advance(trace.WriteTraceparent(head.Room(TraceContext.TraceparentLength)));
+        head.Write("\r\n"u8);
+        if (trace.State is { Length: > 0 } state)
+        {
+            head.Field("tracestate"u8, state.AsSpan());
         }
     }
 
@@ -183,17 +200,6 @@ internal static class RequestHeadWriter
     /// <summary>A Unix socket has no address; the word is RFC 7239 §6.2's.</summary>
     private static void WriteAddress(ref HeadBuffer head, Exchange exchange)
         => head.Write(exchange.ClientText.IsEmpty ? "unknown"u8 : exchange.ClientText);
-
-    private static void WriteTrace(ref HeadBuffer head, TraceContext trace)
-    {
-        head.Write("traceparent: "u8);
-        head.Advance(trace.WriteTraceparent(head.Room(TraceContext.TraceparentLength)));
-        head.Write("\r\n"u8);
-        if (trace.State is { Length: > 0 } state)
-        {
-            head.Field("tracestate"u8, state.AsSpan());
-        }
-    }
 
     private static void WriteVia(ref HeadBuffer head, IHttpRequestFeature request)
     {

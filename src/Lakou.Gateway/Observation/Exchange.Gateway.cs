@@ -62,6 +62,9 @@ public sealed partial class Exchange
     /// <summary>The methods that a refused one could have been.</summary>
     internal string? Allow { get; set; }
 
+    /// <summary>What a 401 asks for (RFC 9110 §11.6.1).</summary>
+    internal string? Challenge { get; set; }
+
     /// <summary>Path and query for the request line.</summary>
     internal string ForwardTarget => ForwardPath.Equals(Target.EncodedPath) ? Target.Forwarded : string.Concat(ForwardPath.Span, Target.Query.Span);
 
@@ -118,7 +121,7 @@ public sealed partial class Exchange
         ForwardPath = default;
         TotalDeadline = long.MaxValue;
         TotalTimeout = default;
-        Allow = null;
+        Allow = Challenge = null;
         Stickiness = default;
     }
 }

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Lakou.Core.Metrics;
 
 namespace Lakou.Gateway.Observation;
@@ -18,6 +19,9 @@ internal sealed class RouteFamilies(MetricRegistry registry)
     public MetricFamily<Counter> ResponseBytes { get; } =
         registry.CounterFamily("lakou_response_body_bytes_total", "Bytes of response bodies", ["route"]);
 
+    public MetricFamily<Counter> MissingParts { get; } =
+        registry.CounterFamily("lakou_compose_parts_missing_total", "Optional parts that a composed answer had to do without", ["route", "part"]);
+
     public MetricFamily<Level> InFlight { get; } =
         registry.LevelFamily("lakou_requests_in_flight", "Requests that are being served", ["route"]);
 }
@@ -33,6 +37,7 @@ internal sealed class RouteMetrics(RouteFamilies families, string name)
     private Counter? _requestBytes;
     private Counter? _responseBytes;
     private Level? _inFlight;
+    private ConcurrentDictionary<string, Counter>? _missingParts;
     private volatile bool _removed;
 
     /// <summary>The exchange belongs to this route from now on; <see cref="GatewayMetrics.Finish"/> ends it.</summary>
@@ -58,6 +63,15 @@ internal sealed class RouteMetrics(RouteFamilies families, string name)
         (_responseBytes ??= families.ResponseBytes.With(name)).Add(exchange.BytesOut);
     }
 
+    /// <summary>A composed answer goes out without this part.</summary>
+    public void Miss(string part)
+    {
+        if (!_removed)
+        {
+            LazyInitializer.EnsureInitialized(ref _missingParts, static () => new()).GetOrAdd(part, families.MissingParts.With(name, part)).Increment();
+        }
+    }
+
     public void Remove()
     {
         _removed = true;
@@ -70,5 +84,9 @@ internal sealed class RouteMetrics(RouteFamilies families, string name)
         families.RequestBytes.Remove(name);
         families.ResponseBytes.Remove(name);
         families.InFlight.Remove(name);
+        foreach (string part in _missingParts?.Keys ?? [])
+        {
+            families.MissingParts.Remove(name, part);
+        }
     }
 }

@@ -115,28 +115,37 @@ internal sealed class ServerTelemetry : IDisposable
     /// <param name="exchange">The exchange it is made for; <see cref="Exchange.Attempts"/> counts this attempt already.</param>
     /// <param name="address">Host name, IP address or Unix socket of the endpoint.</param>
     /// <param name="port">0 for a Unix socket.</param>
-    public UpstreamCall StartClient(Exchange exchange, string address, int port)
+    public UpstreamCall StartClient(Exchange exchange, string address, int port) =>
+        StartClient(exchange, exchange.Method, exchange.Path, exchange.Attempts - 1, address, port);
+
+    /// <inheritdoc cref="StartClient(Exchange, string, int)"/>
+    /// <param name="exchange">The exchange it is made for.</param>
+    /// <param name="method">Of this request.</param>
+    /// <param name="path">Of this request, without its query, which may hold secrets.</param>
+    /// <param name="resends">How often it was sent before.</param>
+    /// <param name="address">Host name, IP address or Unix socket of the endpoint.</param>
+    /// <param name="port">0 for a Unix socket.</param>
+    public UpstreamCall StartClient(Exchange exchange, string method, string path, int resends, string address, int port)
     {
-        Activity? activity = exchange.Activity is { } server ? StartClientSpan(exchange, server, address, port) : null;
+        Activity? activity = exchange.Activity is { } server ? StartClientSpan(server, method, path, resends, address, port) : null;
         TraceContext trace = activity is not null ? exchange.Trace.Child().As(activity)
             : exchange.Activity is not null ? exchange.Trace
             : exchange.Trace.Child();
         long? started = _clientDuration.Enabled ? _time.GetTimestamp() : null;
-        return new UpstreamCall(trace, activity, started, address, port);
+        return new UpstreamCall(trace, activity, started, method, address, port);
     }
 
     /// <summary>Ends one request to an endpoint.</summary>
-    /// <param name="exchange">As given to <see cref="StartClient"/>.</param>
-    /// <param name="call">What it returned.</param>
+    /// <param name="call">What the start returned.</param>
     /// <param name="status">Of the answer; 0 without one.</param>
     /// <param name="fault">Name of the fault code when there was no usable answer.</param>
-    public void FinishClient(Exchange exchange, in UpstreamCall call, int status, string? fault = null)
+    public void FinishClient(in UpstreamCall call, int status, string? fault = null)
     {
         // RFC 9110: for the one who asked, 4xx is an error too.
         string? error = fault ?? (status >= 400 ? HttpAttributes.StatusText(status) : null);
         if (call.Started is { } started)
         {
-            var tags = new TagList { { HttpAttributes.Method, HttpAttributes.KnownMethod(exchange.Method) }, { HttpAttributes.ServerAddress, call.Address } };
+            var tags = new TagList { { HttpAttributes.Method, HttpAttributes.KnownMethod(call.Method) }, { HttpAttributes.ServerAddress, call.Address } };
             AddKnown(ref tags, HttpAttributes.ServerPort, call.Port);
             AddKnown(ref tags, HttpAttributes.Status, status);
             if (error is not null)
@@ -221,19 +230,17 @@ internal sealed class ServerTelemetry : IDisposable
         activity.Stop();
     }
 
-    private Activity? StartClientSpan(Exchange exchange, Activity server, string address, int port)
+    private Activity? StartClientSpan(Activity server, string method, string path, int resends, string address, int port)
     {
         var tags = new TagList
         {
-            { HttpAttributes.Method, HttpAttributes.KnownMethod(exchange.Method) },
+            { HttpAttributes.Method, HttpAttributes.KnownMethod(method) },
             { HttpAttributes.ServerAddress, address },
-
-            // Without the query, which may hold secrets.
-            { HttpAttributes.Url, port > 0 ? string.Create(CultureInfo.InvariantCulture, $"http://{address}:{port}{exchange.Path}") : null },
+            { HttpAttributes.Url, port > 0 ? string.Create(CultureInfo.InvariantCulture, $"http://{address}:{port}{path}") : null },
         };
         AddKnown(ref tags, HttpAttributes.ServerPort, port);
-        AddKnown(ref tags, HttpAttributes.Resend, exchange.Attempts - 1);
-        return _source.StartActivity(HttpAttributes.SpanMethod(exchange.Method), ActivityKind.Client, server.Context, tags);
+        AddKnown(ref tags, HttpAttributes.Resend, resends);
+        return _source.StartActivity(HttpAttributes.SpanMethod(method), ActivityKind.Client, server.Context, tags);
     }
 }
 
@@ -241,6 +248,7 @@ internal sealed class ServerTelemetry : IDisposable
 /// <param name="Trace">To be written as <c>traceparent</c> and <c>tracestate</c>.</param>
 /// <param name="Activity">The client span, when someone records.</param>
 /// <param name="Started">Timestamp; null when nobody measures.</param>
+/// <param name="Method">As given.</param>
 /// <param name="Address">As given.</param>
 /// <param name="Port">As given.</param>
-internal readonly record struct UpstreamCall(TraceContext Trace, Activity? Activity, long? Started, string Address, int Port);
+internal readonly record struct UpstreamCall(TraceContext Trace, Activity? Activity, long? Started, string Method, string Address, int Port);

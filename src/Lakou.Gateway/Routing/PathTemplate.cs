@@ -5,7 +5,8 @@ namespace Lakou.Gateway.Routing;
 
 /// <summary>
 /// Text with names in braces, filled from a request: a route's captures, and <c>{host}</c>, <c>{path}</c>, <c>{query}</c>.
-/// What comes from a path goes back into one: captures are encoded again, segment by segment.
+/// What comes from a path goes back into one: captures are encoded again, segment by segment. Behind a <c>?</c> everything becomes
+/// part of one value, but for <c>{query}</c>, which goes on with more of them.
 /// </summary>
 internal sealed class PathTemplate
 {
@@ -43,8 +44,7 @@ internal sealed class PathTemplate
             var name = rest.Slice(open + 1, close - 1).TrimStart('*').ToString();
             if (!BuiltIn.Contains(name, StringComparer.Ordinal) && !pattern.CaptureNames.Contains(name, StringComparer.Ordinal))
             {
-                var known = pattern.CaptureNames.Concat(BuiltIn).Select(known => $"{{{known}}}");
-                problems.Add(at, $"the route's path captures no '{{{name}}}'; known here: {string.Join(", ", known)}");
+                problems.Add(at, $"the route's path captures no '{{{name}}}'{Nearest.Suggest(name, [.. pattern.CaptureNames, .. BuiltIn])}");
             }
 
             template._parts.Add((rest[..open].ToString(), name));
@@ -57,32 +57,41 @@ internal sealed class PathTemplate
     public string Fill(in RouteCaptures captures, string host, ReadOnlyMemory<char> encodedPath, ReadOnlyMemory<char> query)
     {
         var text = new StringBuilder(64);
+        var isInQuery = false;
         foreach (var (literal, name) in _parts)
         {
             text.Append(literal);
+            isInQuery |= literal.Contains('?', StringComparison.Ordinal);
             switch (name)
             {
                 case null:
                     break;
-                case "host":
-                    text.Append(host);
-                    break;
-                case "path":
-                    text.Append(encodedPath.Span);
-                    break;
                 case "query":
-                    text.Append(query.Span);
+                    text.Append(isInQuery && query.Length > 1 ? "&" : "").Append(query.Span[(isInQuery && query.Length > 0 ? 1 : 0)..]);
+                    isInQuery |= query.Length > 0;
                     break;
                 default:
-                    if (captures.TryGet(name, out var value))
-                    {
-                        text.Append(PathCharacters.Escape(value.Span));
-                    }
-
+                    var (decoded, encoded) = Value(name, captures, host, encodedPath);
+                    text.Append(isInQuery ? Uri.EscapeDataString(decoded.Replace(RequestTarget.EncodedSlash, '/')) : encoded);
                     break;
             }
         }
 
         return text.ToString();
+    }
+
+    /// <summary>As a value of its own, and as it stands in an address.</summary>
+    private static (string Value, string InAddress) Value(string name, in RouteCaptures captures, string host, ReadOnlyMemory<char> encodedPath)
+    {
+        switch (name)
+        {
+            case "host":
+                return (host, host);
+            case "path":
+                var path = encodedPath.ToString();
+                return (path, path);
+            default:
+                return captures.TryGet(name, out var value) ? (value.ToString(), PathCharacters.Escape(value.Span)) : ("", "");
+        }
     }
 }

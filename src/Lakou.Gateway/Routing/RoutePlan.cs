@@ -1,4 +1,5 @@
 using Lakou.Gateway.Actions;
+using Lakou.Gateway.Actions.Compose;
 using Lakou.Gateway.Filters;
 
 namespace Lakou.Gateway.Routing;
@@ -14,4 +15,9 @@ internal sealed record RoutePlan(
     IReadOnlyList<TargetOptions> To,
     RespondOptions? Respond,
     RedirectOptions? Redirect,
-    string Fingerprint);
+    ComposePlan? Compose,
+    string Fingerprint)
+{
+    /// <summary>Names of those that it sends requests to; one may come twice.</summary>
+    public IEnumerable<string> Upstreams => To.Select(to => to.Upstream).Concat(Compose?.Parts.Select(part => part.Upstream) ?? []);
+}

@@ -1,4 +1,5 @@
 using Lakou.Gateway.Actions;
+using Lakou.Gateway.Actions.Compose;
 using Lakou.Gateway.Filters;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
@@ -47,6 +48,11 @@ internal sealed class RouteState
         {
             var template = PathTemplate.Parse(redirect.To, plan.Pattern, "", new Core.Configuration.Problems());
             return new RedirectAction(template, redirect.Status).InvokeAsync;
+        }
+
+        if (plan.Compose is { } compose)
+        {
+            return new ComposeAction(compose, upstream).InvokeAsync;
         }
 
         forward = new ForwardAction([.. plan.To.Select(target => (upstream(target.Upstream), target.Weight))]);

@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+using System.Security.Authentication;
 using Lakou.Core.Faults;
 using Lakou.Gateway.Upstreams.Limits;
 
@@ -34,4 +36,24 @@ internal static class UpstreamFaults
 
     /// <summary>Nobody is left to read the answer; the status is nginx's, for the log.</summary>
     public static readonly FaultCode ClientGone = new("client/gone", FaultParty.Client, 499, "The client left before the answer", RetryAdvice.IfIdempotent);
+
+    /// <summary>A connection that could not be opened, for another reason than its time.</summary>
+    public static Fault OfConnect(string address, Exception e) => e switch
+    {
+        SocketException { SocketErrorCode: SocketError.TooManyOpenSockets or SocketError.NoBufferSpaceAvailable } none
+            => NoSocket.With($"A socket could not be made ({none.SocketErrorCode}); raise the limit of open files or lower limits.connections."),
+        AuthenticationException => TlsFailed.With($"{address}: {e.Message}."),
+        _ => ConnectFailed.With($"{address}: {Describe(e)}."),
+    };
+
+    public static string Describe(Exception e) => (e.InnerException as SocketException ?? e) switch
+    {
+        SocketException { SocketErrorCode: SocketError.ConnectionRefused } => "connection refused",
+        SocketException { SocketErrorCode: SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain } => "the name does not resolve",
+        SocketException { SocketErrorCode: SocketError.HostUnreachable or SocketError.NetworkUnreachable } => "no route to it",
+        SocketException { SocketErrorCode: SocketError.ConnectionReset } => "connection reset",
+        SocketException { SocketErrorCode: SocketError.AddressNotAvailable } => "no such socket or address",
+        SocketException socket => $"socket error {socket.SocketErrorCode}",
+        _ => "the connection was closed",
+    };
 }

@@ -132,7 +132,7 @@ public sealed class ServerTelemetryTests : IDisposable
         exchange.Status = 404;
         Activity server = _telemetry.StartServer(exchange)!;
         UpstreamCall call = _telemetry.StartClient(exchange, "127.0.0.1", 5001);
-        _telemetry.FinishClient(exchange, call, 404);
+        _telemetry.FinishClient(call, 404);
         _telemetry.Finish(exchange);
 
         Assert.Equal(ActivityStatusCode.Unset, server.Status);
@@ -148,7 +148,7 @@ public sealed class ServerTelemetryTests : IDisposable
         Exchange exchange = Exchanges.Full();
         Activity server = _telemetry.StartServer(exchange)!;
         UpstreamCall call = _telemetry.StartClient(exchange, "127.0.0.1", 5001);
-        _telemetry.FinishClient(exchange, call, 200);
+        _telemetry.FinishClient(call, 200);
         _telemetry.Finish(exchange);
 
         Activity client = call.Activity!;
@@ -167,7 +167,7 @@ public sealed class ServerTelemetryTests : IDisposable
         exchange.Trace = TraceContext.Continue("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-03", "a=1");
         _telemetry.StartServer(exchange);
         UpstreamCall call = _telemetry.StartClient(exchange, "127.0.0.1", 5001);
-        _telemetry.FinishClient(exchange, call, 200);
+        _telemetry.FinishClient(call, 200);
         _telemetry.Finish(exchange);
 
         Assert.True(call.Trace.RandomTraceId);
@@ -184,7 +184,7 @@ public sealed class ServerTelemetryTests : IDisposable
         _telemetry.StartServer(exchange);
         UpstreamCall call = _telemetry.StartClient(exchange, "127.0.0.1", 5001);
         _time.Advance(TimeSpan.FromSeconds(1.5));
-        _telemetry.FinishClient(exchange, call, 0, "upstream/connect-timeout");
+        _telemetry.FinishClient(call, 0, "upstream/connect-timeout");
         _telemetry.Finish(exchange);
 
         Assert.Equal(["http.server.active_requests", "http.client.request.duration", "http.server.active_requests", "http.server.request.duration"], _measured.Select(m => m.Name));
@@ -226,7 +226,7 @@ public sealed class ServerTelemetryTests : IDisposable
     {
         _telemetry.StartServer(exchange);
         UpstreamCall call = _telemetry.StartClient(exchange, "127.0.0.1", 5001);
-        _telemetry.FinishClient(exchange, call, 200);
+        _telemetry.FinishClient(call, 200);
         _telemetry.Finish(exchange);
     }
 

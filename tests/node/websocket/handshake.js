@@ -185,6 +185,12 @@ const http1 = (peers) => [
   }],
 ];
 
+const schemeOf = (session) => (session.encrypted ? 'https' : 'http');
+
+const requestOn = (session, path, options) => guarded(session.request(
+  { ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': schemeOf(session), ':authority': 'localhost', ':path': path, 'sec-websocket-version': '13' },
+  options));
+
 const http2Only = (peers) => [
   ['the server says that it knows extended CONNECT', async () => {
     const session = await peers.session();
@@ -194,7 +200,7 @@ const http2Only = (peers) => [
     const path = peers.newPath();
     const arrival = peers.arrival(path);
     const session = await peers.session();
-    const stream = session.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':authority': 'localhost', ':path': path, 'sec-websocket-version': '13' });
+    const stream = requestOn(session, path);
     const { request, socket } = await arrival;
     socket.write(answerHead(request));
     const [answer] = await once(stream, 'response');
@@ -203,8 +209,7 @@ const http2Only = (peers) => [
     stream.close(http2.constants.NGHTTP2_CANCEL);
   }],
   ['padded frames carry what they carry', async () => {
-    const session = http2.connect(`${peers.kind === 'http2-tls' ? 'https' : 'http'}://127.0.0.1:${peers.port}`, { rejectUnauthorized: false, servername: 'localhost', paddingStrategy: http2.constants.PADDING_STRATEGY_MAX });
-    await once(session, 'remoteSettings');
+    const session = await peers.session(true, { paddingStrategy: http2.constants.PADDING_STRATEGY_MAX });
     const { client, endpoint } = await peers.bytes({ client: guarded(new Http2Tunnel(session)) });
     client.write(noise(100_000));
     assert.ok((await take(endpoint, 100_000)).equals(noise(100_000)));
@@ -215,7 +220,7 @@ const http2Only = (peers) => [
     const path = peers.newPath();
     const arrival = peers.arrival(path);
     const session = await peers.session();
-    const stream = session.request({ ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'http', ':authority': 'localhost', ':path': path }, { endStream: true });
+    const stream = requestOn(session, path, { endStream: true });
     const { request, socket } = await arrival;
     socket.write(answerHead(request));
     assert.strictEqual((await takeAll(socket)).length, 0);
@@ -224,7 +229,7 @@ const http2Only = (peers) => [
   }],
   ...['', 'connect-udp', 'h2c'].map((protocol) => [`CONNECT ${protocol === '' ? 'without a protocol' : `of '${protocol}'`} is refused`, async () => {
     const session = await peers.session(true);
-    const stream = session.request({ ':method': 'CONNECT', ':authority': 'localhost', ...(protocol && { ':protocol': protocol, ':scheme': 'http', ':path': '/' }) });
+    const stream = guarded(session.request({ ':method': 'CONNECT', ':authority': 'localhost', ...(protocol && { ':protocol': protocol, ':scheme': schemeOf(session), ':path': '/' }) }));
     const [answer] = await once(stream, 'response');
     assert.ok(answer[':status'] >= 400 && answer[':status'] < 600, `It was ${answer[':status']}`);
     session.destroy();

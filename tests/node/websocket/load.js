@@ -50,7 +50,7 @@ const stalls = (peers, from, to) => [`an end that does not read holds up the one
 }];
 
 /** A handshake of TLS costs both ends a millisecond and more. */
-const count = (peers) => (peers.kind === 'tls' ? 150 : 500);
+const count = (peers) => (peers.kind.endsWith('tls') ? 150 : 500);
 
 module.exports = (peers) => [
   stalls(peers, 'client', 'endpoint'),

@@ -74,23 +74,24 @@ class Peers {
   }
 
   /** One with room for another stream, or a new one of its own. */
-  async session(isOwn = false) {
+  async session(isOwn = false, options = {}) {
     let session = isOwn ? undefined : this.sessions.find((one) => !one.destroyed && one.used < streamsOfSession);
     if (!session) {
       const isTls = this.kind === 'http2-tls';
       session = http2.connect(`${isTls ? 'https' : 'http'}://localhost:${this.port}`, {
-        rejectUnauthorized: false,
+        ...options,
         createConnection: () => isTls
           ? tls.connect({ host: '127.0.0.1', port: this.port, rejectUnauthorized: false, servername: 'localhost', ALPNProtocols: ['h2'] })
           : net.connect(this.port, '127.0.0.1'),
       });
       session.on('error', () => {});
       session.used = isOwn ? streamsOfSession : 0;
+      session.ready = once(session, 'remoteSettings');
       this.sessions.push(session);
-      await once(session, 'remoteSettings');
     }
 
     session.used++;
+    await session.ready;
     return session;
   }
 

@@ -26,9 +26,11 @@ internal sealed class HealthWorld : IAsyncDisposable, ILoggerFactory, ILogger
     public static async Task<HealthWorld> OpenYamlAsync(string yaml)
     {
         var world = new HealthWorld();
-        world.Gateway = await TestGateway.StartAsync(yaml, world.Time, world);
+        await world.StartAsync(yaml);
         return world;
     }
+
+    public async Task StartAsync(string yaml) => Gateway = await TestGateway.StartAsync(yaml, Time, this);
 
     /// <summary>Addresses that nobody is expected to dial.</summary>
     public static string[] Names(int count) => [.. Enumerable.Range(1, count).Select(i => $"http://127.0.0.1:{i}")];

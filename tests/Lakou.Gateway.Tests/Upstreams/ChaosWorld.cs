@@ -136,11 +136,12 @@ internal sealed class ChaosWorld : IAsyncDisposable
     {
         private readonly ConcurrentDictionary<string, int> _counts = new();
 
-        public int All => _counts.Values.Sum();
+        private int All => _counts.Values.Sum();
 
-        public int Failed => All - this["200"];
+        public int Failed => All - Of("200");
 
-        public int this[string outcome] => _counts.GetValueOrDefault(outcome);
+        /// <param name="outcome">One, or one or another.</param>
+        public int Of(string outcome) => outcome.Split(" or ").Sum(one => _counts.GetValueOrDefault(one));
 
         public void Add(string outcome) => _counts.AddOrUpdate(outcome, 1, (_, count) => count + 1);
 

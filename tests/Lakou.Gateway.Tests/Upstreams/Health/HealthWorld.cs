@@ -26,9 +26,11 @@ internal sealed class HealthWorld : IAsyncDisposable, ILoggerFactory, ILogger
     public static async Task<HealthWorld> OpenYamlAsync(string yaml)
     {
         var world = new HealthWorld();
-        world.Gateway = await TestGateway.StartAsync(yaml, world.Time, world);
+        await world.StartAsync(yaml);
         return world;
     }
+
+    public async Task StartAsync(string yaml) => Gateway = await TestGateway.StartAsync(yaml, Time, this);
 
     /// <summary>Addresses that nobody is expected to dial.</summary>
     public static string[] Names(int count) => [.. Enumerable.Range(1, count).Select(i => $"http://127.0.0.1:{i}")];
@@ -57,7 +59,13 @@ internal sealed class HealthWorld : IAsyncDisposable, ILoggerFactory, ILogger
         }
     }
 
-    public Task BecomesAsync(int endpoint, HealthState state) => Waiting.UntilAsync(() => State(endpoint) == state);
+    /// <summary>Waits until an endpoint is in a state and its balancer has followed: only then it is told.</summary>
+    public Task BecomesAsync(int endpoint, HealthState state)
+    {
+        var name = $": {Endpoint(endpoint).Address.Text} is ";
+        return Waiting.UntilAsync(() => State(endpoint) == state
+            && (Lines.LastOrDefault(line => line.Contains(name, StringComparison.Ordinal)) ?? name + HealthState.Healthy).Contains(name + state, StringComparison.OrdinalIgnoreCase));
+    }
 
     /// <summary>Lets time pass until an endpoint is in a state; how much it was.</summary>
     public Task<TimeSpan> PassUntilAsync(int endpoint, HealthState state, double stepSeconds = 0.5)

@@ -77,6 +77,24 @@ public sealed class TrafficTests
         Assert.Equal("200", await third);
     }
 
+    [Theory]
+    [InlineData("Content-Length: 9", "half", 1)]
+    [InlineData("Transfer-Encoding: chunked", "4\r\nhalf\r\n", 0)] // a stream of events, say, of which there are none just now
+    public async Task A_stall_within_an_answer_is_a_failure_where_its_length_is_known(string framing, string body, int failures)
+    {
+        using var upstream = new RawUpstream();
+        await using var world = await HealthWorld.OpenYamlAsync(HealthWorld.Yaml("", upstream.Url).Replace("health:", "timeouts: { idle: 3s }, health:", StringComparison.Ordinal));
+        var asking = world.AskAsync();
+        using var endpoint = await upstream.AcceptAsync();
+        await endpoint.ReadHeadAsync();
+        await endpoint.SendAsync($"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n{body}");
+        await world.Time.PassUntilAsync(asking, TimeSpan.FromMilliseconds(200));
+        Assert.Equal("cut", await asking);
+        await Waiting.UntilAsync(() => world.Endpoint(0).InFlight == 0);
+        await world.Gateway.LogAsync(1);
+        Assert.Equal(failures, world.Endpoint(0).Health.FailuresInRow);
+    }
+
     [Fact]
     public async Task A_request_in_flight_on_an_ejected_endpoint_is_answered_and_does_not_take_it_back()
     {

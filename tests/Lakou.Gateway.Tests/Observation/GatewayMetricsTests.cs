@@ -124,6 +124,7 @@ public sealed class GatewayMetricsTests
         Exchange exchange = Exchanges.Full();
         _metrics.Route("orders").Begin(exchange);
         _metrics.Finish(exchange);
+        _metrics.Route("orders").Miss("stock");
         EndpointMetrics endpoint = _metrics.Endpoint("orders", "unix:/run/\"orders\".sock");
         endpoint.Opened.Increment();
         endpoint.ConnectFailures.Increment();

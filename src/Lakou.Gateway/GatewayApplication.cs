@@ -5,6 +5,7 @@ using Lakou.Gateway.Forwarding;
 using Lakou.Gateway.Listeners;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Routing;
+using Lakou.Gateway.Tls;
 using Lakou.Http;
 using Lakou.Http.Server;
 using Lakou.Http.Tasks;
@@ -84,6 +85,11 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
             route!.Metrics.Begin(exchange);
             StartTelemetry(exchange, http);
             ClientFields.Clean(exchange.Features.Request.Headers, listener.Rules, listener.Rules.Trusts(exchange.ClientAddress));
+            if (listener.Options.Tls is { ForwardClientCert: true })
+            {
+                ClientCert.Write(http);
+            }
+
             await route.ServeAsync(exchange);
         }
         catch (RequestBodyException e)

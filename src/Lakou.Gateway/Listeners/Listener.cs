@@ -16,6 +16,7 @@ internal sealed class Listener : IListener
     private readonly ListenSocket _socket;
     private readonly Acceptor _acceptor;
     private readonly CancellationTokenSource _closing = new();
+    private int _hasWarned;
 
     public Listener(ListenerPlan plan, ListenSocket socket, GatewayState gateway, Sweeper sweeper, ILoggerFactory loggers)
     {
@@ -67,6 +68,14 @@ internal sealed class Listener : IListener
     {
         await (Http2?.StartAsync() ?? Task.CompletedTask);
         await _acceptor.StartAsync();
+    }
+
+    /// <summary>A peer that the operator named does not do what that says. Warned of once, and counted each time.</summary>
+    public void Refuse(string reason, EndPoint? peer, string why)
+    {
+        Metrics.Refuse(reason);
+        var level = Interlocked.Exchange(ref _hasWarned, 1) == 0 ? LogLevel.Warning : LogLevel.Debug;
+        Log.Log(level, "Listener {Listener} refuses {Peer}: it {Why}", Plan.Name, peer, why);
     }
 
     /// <summary>Accepts no more, tells clients (GOAWAY, Connection: close), waits for what runs; then aborts the rest.</summary>

@@ -1,3 +1,4 @@
+using System.Net;
 using Lakou.Core.Configuration;
 using Lakou.Gateway.Forwarding;
 using Lakou.Gateway.Layer4;
@@ -26,6 +27,9 @@ internal sealed record ListenerPlan(
     public string Scheme => Options.Tcp is not null ? "tcp" : Options.Udp is not null ? "udp" : Tls is null ? "http" : "https";
 
     public bool IsHttp => Options is { Tcp: null, Udp: null };
+
+    /// <summary>Whether a peer begins its connections with a PROXY header. One on a Unix socket has no address and never does.</summary>
+    public bool ExpectsProxyHeader(IPAddress? peer) => peer is not null && Options.AcceptProxy.Any(network => network.Contains(peer));
 
     /// <summary>Whether both cannot be bound at once. TCP and UDP have ports of their own.</summary>
     public bool Overlaps(ListenerPlan other) => IsSameKind(other) && Address.Overlaps(other.Address);

@@ -214,7 +214,7 @@ internal sealed class GatewayState : IAsyncDisposable
         var failed = false;
         foreach (var listener in plan.Listeners.Values)
         {
-            if (_listeners.TryGetValue(listener.Name, out var running) && running.Plan.Fingerprint == listener.Fingerprint)
+            if (_listeners.TryGetValue(listener.Name, out var running) && running.Plan.WrittenFingerprint == listener.WrittenFingerprint)
             {
                 continue;
             }
@@ -271,16 +271,22 @@ internal sealed class GatewayState : IAsyncDisposable
             _listeners[name] = listener;
         }
 
+        // Certificates change under their connections, as they do every few weeks where a machine renews them.
+        foreach (var kept in _listeners.Values.Where(listener => plan.Listeners.ContainsKey(listener.Plan.Name) && !sockets.ContainsKey(listener.Plan.Name)))
+        {
+            kept.Plan = plan.Listeners[kept.Plan.Name];
+        }
+
         foreach (var gone in replaced.Where(old => !plan.Listeners.ContainsKey(old.Plan.Name)))
         {
             _listeners.TryRemove(gone.Plan.Name, out _);
         }
 
-        var kept = _listeners.Values.Select(listener => listener.Socket).ToHashSet();
+        var inUse = _listeners.Values.Select(listener => listener.Socket).ToHashSet();
         foreach (var old in replaced)
         {
             _retiring.RemoveAll(task => task.IsCompleted);
-            _retiring.Add(RetireAsync(old, closeSocket: !kept.Contains(old.Socket)));
+            _retiring.Add(RetireAsync(old, closeSocket: !inUse.Contains(old.Socket)));
         }
     }
 

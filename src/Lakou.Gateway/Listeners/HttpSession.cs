@@ -63,7 +63,7 @@ internal sealed class HttpSession(Listener listener, ConnectionContext connectio
             {
                 connection.RemoteEndPoint = header.Source ?? peer;
                 connection.LocalEndPoint = header.Destination ?? connection.LocalEndPoint;
-                connection.Features.Get<IReceiveTimestampFeature>()?.Reset(); // the request did not begin with the header
+                ForgetReceived();
                 return true;
             }
 
@@ -125,7 +125,9 @@ internal sealed class HttpSession(Listener listener, ConnectionContext connectio
         using var timeout = new CancellationTokenSource(HandshakeTimeout, listener.Time);
         try
         {
-            return await TlsConnection.OpenAsync(connection, plan, listener.Plan.Protocols, listener.Time, timeout.Token);
+            var secured = await TlsConnection.OpenAsync(connection, plan, listener.Plan.Protocols, listener.Time, timeout.Token);
+            ForgetReceived();
+            return secured;
         }
         catch (Exception e)
         {
@@ -136,6 +138,9 @@ internal sealed class HttpSession(Listener listener, ConnectionContext connectio
             return null;
         }
     }
+
+    /// <summary>What has come until now was not the beginning of a request.</summary>
+    private void ForgetReceived() => connection.Features.Get<IReceiveTimestampFeature>()?.Reset();
 
     /// <summary>Looks at the first bytes without taking them. Null when none came in time or the client left.</summary>
     private async ValueTask<bool?> HasPrefaceAsync()

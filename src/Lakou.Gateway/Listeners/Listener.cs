@@ -16,11 +16,12 @@ internal sealed class Listener : IListener
     private readonly ListenSocket _socket;
     private readonly Acceptor _acceptor;
     private readonly CancellationTokenSource _closing = new();
+    private ListenerPlan _plan;
     private int _hasWarned;
 
     public Listener(ListenerPlan plan, ListenSocket socket, GatewayState gateway, Sweeper sweeper, ILoggerFactory loggers)
     {
-        Plan = plan;
+        _plan = plan;
         _socket = socket;
         Time = sweeper.Time;
         Metrics = gateway.Metrics.Listener(plan.Name);
@@ -40,7 +41,11 @@ internal sealed class Listener : IListener
         _acceptor = new Acceptor(gateway.Transport, socket, plan, Metrics, Log, connection => new HttpSession(this, connection));
     }
 
-    public ListenerPlan Plan { get; }
+    public ListenerPlan Plan
+    {
+        get => Volatile.Read(ref _plan);
+        set => Volatile.Write(ref _plan, value);
+    }
 
     public TimeProvider Time { get; }
 

@@ -23,6 +23,9 @@ internal sealed record ListenerPlan(
     /// <summary>What a listener of TCP does; null for others.</summary>
     public TcpPlan? Tcp { get; init; }
 
+    /// <summary>Of what is written alone: certificates may change under it.</summary>
+    public required string WrittenFingerprint { get; init; }
+
     /// <summary><c>http</c>, <c>https</c>, <c>tcp</c> or <c>udp</c>.</summary>
     public string Scheme => Options.Tcp is not null ? "tcp" : Options.Udp is not null ? "udp" : Tls is null ? "http" : "https";
 
@@ -59,6 +62,7 @@ internal sealed record ListenerPlan(
             options,
             fingerprint + tls?.Fingerprint)
         {
+            WrittenFingerprint = fingerprint,
             Tcp = options.Tcp is null ? null : TcpPlan.Build(path + ".tcp", options.Tcp, problems),
         };
     }

@@ -71,7 +71,7 @@ internal sealed class GatewayState : IAsyncDisposable
 
     public IReadOnlyDictionary<string, RouteState> Routes => Volatile.Read(ref _routes);
 
-    /// <summary>How long connections of a removed or changed listener may take to end.</summary>
+    /// <summary>How long connections of a removed listener, or a changed one of layer 4, may take to end.</summary>
     public TimeSpan Drain { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>Where a listener is bound.</summary>
@@ -299,7 +299,9 @@ internal sealed class GatewayState : IAsyncDisposable
 
     private async Task RetireAsync(IListener listener, bool closeSocket)
     {
-        using var drain = new CancellationTokenSource(Drain, Time);
+        // Of a changed listener of HTTP each connection ends with its request, or as a tunnel when its ends end it: a reload cuts no WebSocket.
+        var isChanged = listener.Plan.IsHttp && _listeners.ContainsKey(listener.Plan.Name);
+        using var drain = new CancellationTokenSource(isChanged ? Timeout.InfiniteTimeSpan : Drain, Time);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(drain.Token, _stopping.Token);
         if (closeSocket)
         {

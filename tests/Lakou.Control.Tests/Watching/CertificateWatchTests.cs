@@ -28,7 +28,7 @@ public sealed class CertificateWatchTests : IDisposable
         Assert.Equal("one.example", NameOf(before));
         for (var i = 0; i < 2; i++)
         {
-            var reloaded = world.NextReload();
+            var reloaded = world.NextReload(result => result.Applied);
             Put(world, "web", i == 0 ? "two.example" : "three.example");
             Assert.Equal(["~ listener web"], (await reloaded).Diff.Lines);
         }

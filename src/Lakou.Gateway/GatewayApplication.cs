@@ -29,6 +29,9 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
     private static readonly SearchValues<char> Controls = SearchValues.Create(
         [.. Enumerable.Range(0, 32).Append(127).Select(code => (char)code).Where(c => c != '\t')]);
 
+    /// <summary>Where clients find HTTP/3 (RFC 7838); null when there is none.</summary>
+    public string? AltSvc { get; set; }
+
     public Exchange CreateContext(IFeatureCollection contextFeatures)
     {
         var container = contextFeatures as IHostContextContainer<Exchange>;
@@ -69,11 +72,16 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
         var exchange = context;
         var http = exchange.Http;
         Begin(exchange, http);
+        if (AltSvc is not null && exchange.Protocol != "HTTP/3")
+        {
+            exchange.Features.Response.Headers.AltSvc = AltSvc;
+        }
+
         try
         {
             // 1. Is it well-formed? HTTP/1.1 heads were refused below; HTTP/2 heads are held to the same grammar here.
             // 2. One meaning for its target. 3. A route.
-            if (CheckFields(exchange.Features.Request.Headers) is { } fault || (fault = Route(exchange, http, out var route)) is not null)
+            if (CheckFields(exchange.Features.Request.Headers, exchange.Protocol) is { } fault || (fault = Route(exchange, http, out var route)) is not null)
             {
                 gateway.Metrics.Unmatched.Begin(exchange);
                 StartTelemetry(exchange, http);
@@ -181,7 +189,7 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
         exchange.Trace = TraceContext.Continue(request.Headers);
     }
 
-    private static Fault? CheckFields(IHeaderDictionary fields)
+    private static Fault? CheckFields(IHeaderDictionary fields, string protocol)
     {
         if (fields is FieldTable)
         {
@@ -204,12 +212,12 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
             }
         }
 
-        // RFC 9113 §8.2.2: what belongs to a connection of HTTP/1.1. Kestrel looks at Connection and TE alone.
+        // RFC 9113 §8.2.2, RFC 9114 §4.2: what belongs to a connection of HTTP/1.1. Kestrel looks at Connection and TE alone.
         foreach (var name in ConnectionSpecific)
         {
             if (fields.ContainsKey(name))
             {
-                return HttpFaults.BadField.With($"'{name}' has no place in HTTP/2.");
+                return HttpFaults.BadField.With($"'{name}' has no place in {protocol}.");
             }
         }
 

@@ -8,6 +8,7 @@ using Lakou.Gateway.Observation;
 using Lakou.Gateway.Routing;
 using Lakou.Gateway.Upstreams;
 using Lakou.Transport;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
 namespace Lakou.Gateway;
@@ -73,6 +74,9 @@ internal sealed class GatewayState : IAsyncDisposable
 
     /// <summary>How long connections of a removed listener, or a changed one of layer 4, may take to end.</summary>
     public TimeSpan Drain { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>What carries HTTP/3 in place of msquic.</summary>
+    public IMultiplexedConnectionListenerFactory? Quic { get; init; }
 
     /// <summary>Where a listener is bound.</summary>
     public EndPoint EndPointOf(string listener) => _listeners[listener].LocalEndPoint;
@@ -264,6 +268,11 @@ internal sealed class GatewayState : IAsyncDisposable
         var replaced = _listeners.Values
             .Where(listener => !plan.Listeners.ContainsKey(listener.Plan.Name) || sockets.ContainsKey(listener.Plan.Name))
             .ToArray();
+        foreach (var old in replaced.OfType<Listener>())
+        {
+            await old.LeaveDatagramsAsync();
+        }
+
         foreach (var (name, socket) in sockets)
         {
             var listener = NewListener(plan.Listeners[name], socket);
@@ -294,7 +303,7 @@ internal sealed class GatewayState : IAsyncDisposable
     {
         "tcp" => new TcpRelayListener(plan, (ListenSocket)socket, this, _clientSweeper, _loggers),
         "udp" => new UdpRelayListener(plan, (DatagramSocket)socket, this, _clientSweeper, _loggers),
-        _ => new Listener(plan, (ListenSocket)socket, this, _clientSweeper, _loggers),
+        _ => new Listener(plan, (ListenSocket)socket, this, _clientSweeper, _loggers) { Quic = Quic },
     };
 
     private async Task RetireAsync(IListener listener, bool closeSocket)

@@ -129,12 +129,16 @@ internal sealed class HttpSession(Listener listener, ConnectionContext connectio
             ForgetReceived();
             return secured;
         }
+        catch (ClientCertificateException e)
+        {
+            listener.RefuseCertificate(connection.RemoteEndPoint, e.Message);
+            return null;
+        }
         catch (Exception e)
         {
             // Whatever a client sends ends here; the connection ends plainly, so that the alert which says why is not lost to a reset.
-            listener.Metrics.Refuse(timeout.IsCancellationRequested ? "tls-timeout" : e is ClientCertificateException ? "client-certificate" : "tls");
-            var reason = e is ClientCertificateException ? e.Message : e.InnerException?.Message ?? e.Message;
-            listener.Log.LogDebug("TLS handshake with {Client} failed: {Reason}", connection.RemoteEndPoint, reason);
+            listener.Metrics.Refuse(timeout.IsCancellationRequested ? "tls-timeout" : "tls");
+            listener.Log.LogDebug("TLS handshake with {Client} failed: {Reason}", connection.RemoteEndPoint, e.InnerException?.Message ?? e.Message);
             return null;
         }
     }

@@ -10,6 +10,7 @@ internal enum Protocols
 {
     Http1 = 1,
     Http2 = 2,
+    Http3 = 4,
 }
 
 internal enum TlsVersion
@@ -147,7 +148,7 @@ internal sealed record ListenerOptions
         .Field("udp", UdpOptions.Shape, o => o.Udp, (o, v) => o with { Udp = v }, "Passes datagrams on, instead of serving HTTP.")
         .Field("accept-proxy", Shapes.List(NetworkShape), o => o.AcceptProxy, (o, v) => o with { AcceptProxy = v }, "Peers that begin each connection with a PROXY header, version 1 or 2, before TLS and HTTP; it says whom they speak for. Those that do not are closed.")
         .Field("tls", TlsOptions.Shape, o => o.Tls, (o, v) => o with { Tls = v }, "TLS on this address; without it, plain text.")
-        .Field("protocols", Shapes.List(Shapes.Choice(("http1", Listeners.Protocols.Http1), ("http2", Listeners.Protocols.Http2)), min: 1), o => o.Protocols, (o, v) => o with { Protocols = v }, "HTTP versions that are served. On plain text HTTP/2 begins with prior knowledge; with TLS by ALPN.")
+        .Field("protocols", Shapes.List(Shapes.Choice(("http1", Listeners.Protocols.Http1), ("http2", Listeners.Protocols.Http2), ("http3", Listeners.Protocols.Http3)), min: 1), o => o.Protocols, (o, v) => o with { Protocols = v }, "HTTP versions that are served. On plain text HTTP/2 begins with prior knowledge; with TLS by ALPN. `http3` is on the same port over UDP, with TLS, beside one of the others, where the QUIC library is installed.")
         .Field("trusted-proxies", Shapes.List(NetworkShape), o => o.TrustedProxies, (o, v) => o with { TrustedProxies = v }, "Peers whose `X-Forwarded-*` and `Forwarded` are kept and extended; those of all others are replaced.")
         .Field("limits", ListenerLimitOptions.Shape, o => o.Limits, (o, v) => o with { Limits = v }, "What one client may take.")
         .Field("timeouts", ListenerTimeoutOptions.Shape, o => o.Timeouts, (o, v) => o with { Timeouts = v }, "How long a client may take.")
@@ -155,7 +156,21 @@ internal sealed record ListenerOptions
         .Field("encoded-slashes", Shapes.Choice(("reject", EncodedSlashes.Reject), ("keep", EncodedSlashes.Keep)), o => o.EncodedSlashes, (o, v) => o with { EncodedSlashes = v }, "`%2F` in a path: 400, or part of one segment.")
         .Field("slashes", Shapes.Choice(("merge", Slashes.Merge), ("keep", Slashes.Keep)), o => o.Slashes, (o, v) => o with { Slashes = v }, "`//` in a path: one slash, or an empty segment.")
         .Field("underscores", Shapes.Choice(("drop", Underscores.Drop), ("keep", Underscores.Keep)), o => o.Underscores, (o, v) => o with { Underscores = v }, "Header names with an underscore, which some servers read as a hyphen.")
-        .Check((o, node, problems) => Layer4Options.Check(o.Tcp, o.Udp, node, problems));
+        .Check((o, node, problems) => Layer4Options.Check(o.Tcp, o.Udp, node, problems))
+        .Check(static (o, node, problems) =>
+        {
+            if (o.Protocols.Contains(Listeners.Protocols.Http3) && WhyNoHttp3(o) is { } why)
+            {
+                problems.Add(((ConfigMap)node).Entries.First(entry => entry.Name == "protocols").Key, why);
+            }
+        });
+
+    private static string? WhyNoHttp3(ListenerOptions options)
+        => options.Tls is null ? "http3 is spoken over TLS alone; add tls, or take http3 out"
+            : options.Protocols.All(protocol => protocol == Listeners.Protocols.Http3) ? "clients learn of http3 from an answer over another version; add http1 or http2"
+            : options.AcceptProxy.Count > 0 ? "http3 has no PROXY header; take it or accept-proxy out"
+            : options.Address.StartsWith("unix:", StringComparison.Ordinal) ? "http3 needs a port, which a Unix socket has not; take it out, or use an address such as :8443"
+            : null;
 
     private static bool TryParseNetwork(string text, out IPNetwork network)
     {

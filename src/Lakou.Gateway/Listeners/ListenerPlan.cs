@@ -35,7 +35,9 @@ internal sealed record ListenerPlan(
     public bool ExpectsProxyHeader(IPAddress? peer) => peer is not null && Options.AcceptProxy.Any(network => network.Contains(peer));
 
     /// <summary>Whether both cannot be bound at once. TCP and UDP have ports of their own.</summary>
-    public bool Overlaps(ListenerPlan other) => IsSameKind(other) && Address.Overlaps(other.Address);
+    public bool Overlaps(ListenerPlan other) => (IsSameKind(other) || (TakesDatagrams && other.TakesDatagrams)) && Address.Overlaps(other.Address);
+
+    private bool TakesDatagrams => Options.Udp is not null || Protocols.HasFlag(Protocols.Http3);
 
     /// <summary>Whether one can take over the other's socket, were the address the same.</summary>
     public bool IsSameKind(ListenerPlan other) => (Options.Udp is null) == (other.Options.Udp is null);

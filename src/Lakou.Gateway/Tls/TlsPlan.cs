@@ -42,7 +42,7 @@ internal sealed class TlsPlan
 
     /// <summary>How to shake hands with a client that asks for this name.</summary>
     /// <param name="name">By SNI; null or empty when it asks for none.</param>
-    /// <param name="protocols">To offer by ALPN.</param>
+    /// <param name="protocols">To offer by ALPN: HTTP/3 over QUIC, which has no other, or what goes over TCP.</param>
     /// <param name="now">When certificates must be valid.</param>
     /// <param name="refused">Told why, when the client's certificate is not believed.</param>
     public SslServerAuthenticationOptions OptionsFor(string? name, Protocols protocols, DateTimeOffset now, Action<string> refused)
@@ -59,6 +59,11 @@ internal sealed class TlsPlan
         }
 
         var alpn = new List<SslApplicationProtocol>(2);
+        if (protocols == Protocols.Http3)
+        {
+            alpn.Add(SslApplicationProtocol.Http3);
+        }
+
         if (protocols.HasFlag(Protocols.Http2))
         {
             alpn.Add(SslApplicationProtocol.Http2);

@@ -142,7 +142,7 @@ public sealed class TlsListenerTests : IDisposable
         await using var client = await OpenAsync(gateway, "localhost", options => options.EnabledSslProtocols = SslProtocols.Tls12); // all of it is over when the client says so
         time.Advance(TimeSpan.FromSeconds(5));
         await AskAsync(client);
-        Assert.Matches("\"total_ms\":0[,}]", (await gateway.LogAsync(1))[0]);
+        Assert.Matches("\"total_ms\":0[.,}]", (await gateway.LogAsync(1))[0]);
     }
 
     [Theory]

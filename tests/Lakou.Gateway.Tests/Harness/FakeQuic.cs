@@ -127,7 +127,8 @@ internal sealed class FakeQuic : IMultiplexedConnectionListenerFactory
         }
     }
 
-    private sealed class Stream : ConnectionContext, IStreamDirectionFeature, IStreamIdFeature, IProtocolErrorCodeFeature, IStreamAbortFeature, IDuplexPipe
+    private sealed class Stream : ConnectionContext, IStreamDirectionFeature, IStreamIdFeature, IProtocolErrorCodeFeature, IStreamAbortFeature,
+        IStreamClosedFeature, IPersistentStateFeature, IDuplexPipe
     {
         private readonly Pipe _in = new();
         private readonly Pipe _out = new();
@@ -141,6 +142,8 @@ internal sealed class FakeQuic : IMultiplexedConnectionListenerFactory
             Features.Set<IStreamIdFeature>(this);
             Features.Set<IProtocolErrorCodeFeature>(this);
             Features.Set<IStreamAbortFeature>(this);
+            Features.Set<IStreamClosedFeature>(this);
+            Features.Set<IPersistentStateFeature>(this);
         }
 
         public IDuplexPipe Client { get; }
@@ -163,7 +166,14 @@ internal sealed class FakeQuic : IMultiplexedConnectionListenerFactory
 
         public long StreamId { get; }
 
+        public IDictionary<object, object?> State { get; } = new Dictionary<object, object?>();
+
         public long Error { get; set; }
+
+        /// <summary>Nothing here ends early.</summary>
+        public void OnClosed(Action<object?> callback, object? state)
+        {
+        }
 
         public void AbortRead(long errorCode, ConnectionAbortedException abortReason) => _in.Writer.Complete(abortReason);
 

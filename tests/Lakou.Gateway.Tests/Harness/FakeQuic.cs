@@ -105,11 +105,15 @@ internal sealed class FakeQuic : IMultiplexedConnectionListenerFactory
             using var both = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closed.Token);
             try
             {
-                return await _opened.Reader.WaitToReadAsync(both.Token) && _opened.Reader.TryRead(out var stream) ? stream : null;
+                return await _opened.Reader.ReadAsync(both.Token);
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException) when (!IsClosed)
             {
                 return null;
+            }
+            catch (Exception e) when (e is OperationCanceledException or ChannelClosedException)
+            {
+                throw new ConnectionResetException("The client has left.", e);
             }
         }
 
@@ -144,6 +148,7 @@ internal sealed class FakeQuic : IMultiplexedConnectionListenerFactory
             Features.Set<IStreamAbortFeature>(this);
             Features.Set<IStreamClosedFeature>(this);
             Features.Set<IPersistentStateFeature>(this);
+            Features.Set<ITlsConnectionFeature>(new TlsConnectionFeature());
         }
 
         public IDuplexPipe Client { get; }

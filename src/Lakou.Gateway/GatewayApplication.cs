@@ -23,6 +23,8 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
 {
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
+    private const string Http3 = "HTTP/3";
+
     private static readonly string[] ConnectionSpecific = ["Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade"];
 
     // Control characters but the tab (RFC 9110 §5.5).
@@ -59,11 +61,15 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
         return exchange;
     }
 
-    /// <summary>A stream of HTTP/2: the server begins it on the thread pool, and it goes on where its connection lives.</summary>
+    /// <summary>A stream of HTTP/2 or HTTP/3: the server begins it on the thread pool, and it goes on where its connection lives.</summary>
     public async Task ProcessRequestAsync(Exchange context)
     {
         await LoopSwitch.To(context.Http.Features.Get<ILoopFeature>());
         await ServeAsync(context);
+        if (context.Protocol == Http3 && context.Http.Response.HasStarted && !context.HasClientLeft)
+        {
+            await context.Features.ResponseBody.Writer.FlushAsync(); // Kestrel drops what a stream of HTTP/3 has not flushed when it ends
+        }
     }
 
     [AsyncMethodBuilder(typeof(PooledTaskBuilder))]
@@ -72,7 +78,7 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
         var exchange = context;
         var http = exchange.Http;
         Begin(exchange, http);
-        if (AltSvc is not null && exchange.Protocol != "HTTP/3")
+        if (AltSvc is not null && exchange.Protocol != Http3)
         {
             exchange.Features.Response.Headers.AltSvc = AltSvc;
         }

@@ -10,6 +10,8 @@ namespace Lakou.Gateway.Tests.Harness;
 /// <summary>A transport of streams as QUIC is one, in memory: HTTP/3 without the library. What it cannot show is QUIC and its TLS.</summary>
 internal sealed class FakeQuic : IMultiplexedConnectionListenerFactory
 {
+    private static readonly IPEndPoint s_client = IPEndPoint.Parse("192.0.2.7:4000");
+
     private Port? _port;
 
     /// <summary>Where it was bound.</summary>
@@ -66,8 +68,7 @@ internal sealed class FakeQuic : IMultiplexedConnectionListenerFactory
         {
             Features.Set<IProtocolErrorCodeFeature>(this);
             ConnectionClosed = _closed.Token;
-            RemoteEndPoint = IPEndPoint.Parse("192.0.2.7:4000");
-            LocalEndPoint = IPEndPoint.Parse("198.51.100.1:443");
+            RemoteEndPoint = s_client;
         }
 
         public override string ConnectionId { get; set; } = Guid.NewGuid().ToString("N");
@@ -142,6 +143,7 @@ internal sealed class FakeQuic : IMultiplexedConnectionListenerFactory
             (StreamId, CanRead, CanWrite) = (id, canRead, canWrite);
             Client = new Side(_out.Reader, _in.Writer);
             Transport = this;
+            RemoteEndPoint = s_client;
             Features.Set<IStreamDirectionFeature>(this);
             Features.Set<IStreamIdFeature>(this);
             Features.Set<IProtocolErrorCodeFeature>(this);

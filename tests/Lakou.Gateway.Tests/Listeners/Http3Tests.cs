@@ -166,7 +166,7 @@ public sealed class Http3Tests : IDisposable
     {
         await client.OpenAsync([0, 4, 0], bothWays: false); // no settings
         var stream = await client.OpenAsync(s_get, bothWays: true);
-        return ReadAsync();
+        return ReadAsync().WaitAsync(TimeSpan.FromSeconds(30), TimeProvider.System, Cancel);
 
         async Task<string> ReadAsync()
         {

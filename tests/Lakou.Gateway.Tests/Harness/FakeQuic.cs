@@ -177,7 +177,7 @@ internal sealed class FakeQuic : IMultiplexedConnectionListenerFactory
 
         public long Error { get; set; }
 
-        /// <summary>Nothing here ends early.</summary>
+        /// <summary>Never told: a stream here ends with its connection.</summary>
         public void OnClosed(Action<object?> callback, object? state)
         {
         }

@@ -148,7 +148,7 @@ public sealed class ProxyHeaderTests : IDisposable
         reset.Reset();
         await gateway.HasConnectionsAsync(0);
         Assert.DoesNotContain("refused_total{", gateway.Metrics(), StringComparison.Ordinal);
-        Assert.DoesNotContain(log.All, line => line.StartsWith("Warning", StringComparison.Ordinal) || line.StartsWith("Error", StringComparison.Ordinal));
+        Assert.DoesNotContain(log.All, line => line.StartsWith("Warning: Listener", StringComparison.Ordinal) || line.StartsWith("Error", StringComparison.Ordinal));
     }
 
     [Theory]

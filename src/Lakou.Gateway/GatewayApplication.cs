@@ -5,6 +5,7 @@ using Lakou.Gateway.Forwarding;
 using Lakou.Gateway.Listeners;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Routing;
+using Lakou.Gateway.Tls;
 using Lakou.Http;
 using Lakou.Http.Server;
 using Lakou.Http.Tasks;
@@ -22,11 +23,16 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
 {
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
+    private const string Http3 = "HTTP/3";
+
     private static readonly string[] ConnectionSpecific = ["Connection", "Keep-Alive", "Proxy-Connection", "Transfer-Encoding", "Upgrade"];
 
     // Control characters but the tab (RFC 9110 §5.5).
     private static readonly SearchValues<char> Controls = SearchValues.Create(
         [.. Enumerable.Range(0, 32).Append(127).Select(code => (char)code).Where(c => c != '\t')]);
+
+    /// <summary>Where clients find HTTP/3 (RFC 7838); null when there is none.</summary>
+    public string? AltSvc { get; set; }
 
     public Exchange CreateContext(IFeatureCollection contextFeatures)
     {
@@ -55,11 +61,15 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
         return exchange;
     }
 
-    /// <summary>A stream of HTTP/2: the server begins it on the thread pool, and it goes on where its connection lives.</summary>
+    /// <summary>A stream of HTTP/2 or HTTP/3: the server begins it on the thread pool, and it goes on where its connection lives.</summary>
     public async Task ProcessRequestAsync(Exchange context)
     {
         await LoopSwitch.To(context.Http.Features.Get<ILoopFeature>());
         await ServeAsync(context);
+        if (context.Protocol == Http3 && context.Http.Response.HasStarted && !context.HasClientLeft)
+        {
+            await context.Features.ResponseBody.Writer.FlushAsync(); // Kestrel drops what a stream of HTTP/3 has not flushed when it ends
+        }
     }
 
     [AsyncMethodBuilder(typeof(PooledTaskBuilder))]
@@ -68,11 +78,16 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
         var exchange = context;
         var http = exchange.Http;
         Begin(exchange, http);
+        if (AltSvc is not null && exchange.Protocol != Http3)
+        {
+            exchange.Features.Response.Headers.AltSvc = AltSvc;
+        }
+
         try
         {
             // 1. Is it well-formed? HTTP/1.1 heads were refused below; HTTP/2 heads are held to the same grammar here.
             // 2. One meaning for its target. 3. A route.
-            if (CheckFields(exchange.Features.Request.Headers) is { } fault || (fault = Route(exchange, http, out var route)) is not null)
+            if (CheckFields(exchange.Features.Request.Headers, exchange.Protocol) is { } fault || (fault = Route(exchange, http, out var route)) is not null)
             {
                 gateway.Metrics.Unmatched.Begin(exchange);
                 StartTelemetry(exchange, http);
@@ -84,6 +99,11 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
             route!.Metrics.Begin(exchange);
             StartTelemetry(exchange, http);
             ClientFields.Clean(exchange.Features.Request.Headers, listener.Rules, listener.Rules.Trusts(exchange.ClientAddress));
+            if (listener.Options.Tls is { ForwardClientCert: true })
+            {
+                ClientCert.Write(http);
+            }
+
             await route.ServeAsync(exchange);
         }
         catch (RequestBodyException e)
@@ -175,7 +195,7 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
         exchange.Trace = TraceContext.Continue(request.Headers);
     }
 
-    private static Fault? CheckFields(IHeaderDictionary fields)
+    private static Fault? CheckFields(IHeaderDictionary fields, string protocol)
     {
         if (fields is FieldTable)
         {
@@ -198,12 +218,12 @@ internal sealed class GatewayApplication(GatewayState gateway, ListenerPlan list
             }
         }
 
-        // RFC 9113 §8.2.2: what belongs to a connection of HTTP/1.1. Kestrel looks at Connection and TE alone.
+        // RFC 9113 §8.2.2, RFC 9114 §4.2: what belongs to a connection of HTTP/1.1. Kestrel looks at Connection and TE alone.
         foreach (var name in ConnectionSpecific)
         {
             if (fields.ContainsKey(name))
             {
-                return HttpFaults.BadField.With($"'{name}' has no place in HTTP/2.");
+                return HttpFaults.BadField.With($"'{name}' has no place in {protocol}.");
             }
         }
 

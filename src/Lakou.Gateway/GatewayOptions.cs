@@ -23,7 +23,9 @@ internal sealed record GatewayOptions
     public IEnumerable<string> TlsFiles => Listeners.Values.SelectMany(listener => listener.Tls?.Certificates ?? [])
         .Concat(Upstreams.Values.Select(upstream => upstream.Tls?.Certificate).OfType<CertificateOptions>())
         .SelectMany(certificate => new[] { certificate.Cert, certificate.Key })
-        .Concat(Upstreams.Values.Select(upstream => upstream.Tls?.Ca ?? "").Where(file => file.Length > 0));
+        .Concat(Listeners.Values.Select(listener => listener.Tls?.ClientCa ?? ""))
+        .Concat(Upstreams.Values.Select(upstream => upstream.Tls?.Ca ?? ""))
+        .Where(file => file.Length > 0);
 
     /// <summary>Every file with endpoints, as written.</summary>
     public IEnumerable<string> EndpointFiles => Upstreams.Values.Select(upstream => upstream.EndpointsFrom).OfType<string>();

@@ -8,6 +8,7 @@ using Lakou.Gateway.Observation;
 using Lakou.Gateway.Routing;
 using Lakou.Gateway.Upstreams;
 using Lakou.Transport;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.Extensions.Logging;
 
 namespace Lakou.Gateway;
@@ -71,8 +72,11 @@ internal sealed class GatewayState : IAsyncDisposable
 
     public IReadOnlyDictionary<string, RouteState> Routes => Volatile.Read(ref _routes);
 
-    /// <summary>How long connections of a removed or changed listener may take to end.</summary>
+    /// <summary>How long connections of a removed listener, or a changed one of layer 4, may take to end.</summary>
     public TimeSpan Drain { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>What carries HTTP/3 in place of msquic.</summary>
+    public IMultiplexedConnectionListenerFactory? Quic { get; init; }
 
     /// <summary>Where a listener is bound.</summary>
     public EndPoint EndPointOf(string listener) => _listeners[listener].LocalEndPoint;
@@ -214,7 +218,7 @@ internal sealed class GatewayState : IAsyncDisposable
         var failed = false;
         foreach (var listener in plan.Listeners.Values)
         {
-            if (_listeners.TryGetValue(listener.Name, out var running) && running.Plan.Fingerprint == listener.Fingerprint)
+            if (_listeners.TryGetValue(listener.Name, out var running) && running.Plan.WrittenFingerprint == listener.WrittenFingerprint)
             {
                 continue;
             }
@@ -264,6 +268,11 @@ internal sealed class GatewayState : IAsyncDisposable
         var replaced = _listeners.Values
             .Where(listener => !plan.Listeners.ContainsKey(listener.Plan.Name) || sockets.ContainsKey(listener.Plan.Name))
             .ToArray();
+        foreach (var old in replaced.OfType<Listener>())
+        {
+            await old.LeaveDatagramsAsync();
+        }
+
         foreach (var (name, socket) in sockets)
         {
             var listener = NewListener(plan.Listeners[name], socket);
@@ -271,16 +280,22 @@ internal sealed class GatewayState : IAsyncDisposable
             _listeners[name] = listener;
         }
 
+        // Certificates change under their connections, as they do every few weeks where a machine renews them.
+        foreach (var kept in _listeners.Values.Where(listener => plan.Listeners.ContainsKey(listener.Plan.Name) && !sockets.ContainsKey(listener.Plan.Name)))
+        {
+            kept.Plan = plan.Listeners[kept.Plan.Name];
+        }
+
         foreach (var gone in replaced.Where(old => !plan.Listeners.ContainsKey(old.Plan.Name)))
         {
             _listeners.TryRemove(gone.Plan.Name, out _);
         }
 
-        var kept = _listeners.Values.Select(listener => listener.Socket).ToHashSet();
+        var inUse = _listeners.Values.Select(listener => listener.Socket).ToHashSet();
         foreach (var old in replaced)
         {
             _retiring.RemoveAll(task => task.IsCompleted);
-            _retiring.Add(RetireAsync(old, closeSocket: !kept.Contains(old.Socket)));
+            _retiring.Add(RetireAsync(old, closeSocket: !inUse.Contains(old.Socket)));
         }
     }
 
@@ -288,12 +303,14 @@ internal sealed class GatewayState : IAsyncDisposable
     {
         "tcp" => new TcpRelayListener(plan, (ListenSocket)socket, this, _clientSweeper, _loggers),
         "udp" => new UdpRelayListener(plan, (DatagramSocket)socket, this, _clientSweeper, _loggers),
-        _ => new Listener(plan, (ListenSocket)socket, this, _clientSweeper, _loggers),
+        _ => new Listener(plan, (ListenSocket)socket, this, _clientSweeper, _loggers) { Quic = Quic },
     };
 
     private async Task RetireAsync(IListener listener, bool closeSocket)
     {
-        using var drain = new CancellationTokenSource(Drain, Time);
+        // Of a changed listener of HTTP each connection ends with its request, or as a tunnel when its ends end it: a reload cuts no WebSocket.
+        var isChanged = listener.Plan.IsHttp && _listeners.ContainsKey(listener.Plan.Name);
+        using var drain = new CancellationTokenSource(isChanged ? Timeout.InfiniteTimeSpan : Drain, Time);
         using var deadline = CancellationTokenSource.CreateLinkedTokenSource(drain.Token, _stopping.Token);
         if (closeSocket)
         {

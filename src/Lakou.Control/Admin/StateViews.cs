@@ -66,7 +66,7 @@ internal static class StateViews
         var protocols = listener.Plan.Protocols;
         string[] names = !listener.Plan.IsHttp
             ? [listener.Plan.Scheme]
-            : [.. protocols.HasFlag(Protocols.Http1) ? ["http1"] : Array.Empty<string>(), .. protocols.HasFlag(Protocols.Http2) ? ["http2"] : Array.Empty<string>()];
+            : [.. Enum.GetValues<Protocols>().Where(one => protocols.HasFlag(one)).Select(one => one.ToString().ToLowerInvariant())];
         return new(listener.Plan.Name, listener.Plan.Address.Text, listener.LocalEndPoint.ToString() ?? "", listener.Plan.Tls is not null, names, listener.Connections);
     }
 }

@@ -1,3 +1,4 @@
+using Lakou.Gateway.Tls;
 using Lakou.Http;
 using Microsoft.AspNetCore.Http;
 
@@ -44,7 +45,7 @@ internal static class ClientFields
         List<string>? unwanted = null;
         foreach (var (name, _) in fields)
         {
-            if ((!trusted && IsForwarded(name)) || (rules.Underscores == Underscores.Drop && name.Contains('_', StringComparison.Ordinal)))
+            if ((!trusted && (IsForwarded(name) || ClientCert.IsIts(name))) || (rules.Underscores == Underscores.Drop && name.Contains('_', StringComparison.Ordinal)))
             {
                 (unwanted ??= []).Add(name);
             }
@@ -55,7 +56,8 @@ internal static class ClientFields
 
     private static bool IsUnwanted(ReadOnlySpan<byte> name, ForwardRules rules, bool trusted)
         => (rules.Underscores == Underscores.Drop && name.Contains((byte)'_'))
-            || (!trusted && name.Length > ForwardedPrefix.Length && System.Text.Ascii.EqualsIgnoreCase(name[..ForwardedPrefix.Length], ForwardedPrefix));
+            || (!trusted && (ClientCert.IsIts(name)
+                || (name.Length > ForwardedPrefix.Length && System.Text.Ascii.EqualsIgnoreCase(name[..ForwardedPrefix.Length], ForwardedPrefix))));
 
     /// <summary>The rest of the family (Port, Prefix, Ssl, …), which is believed as little as the four that are written anew.</summary>
     private static bool IsForwarded(string name)

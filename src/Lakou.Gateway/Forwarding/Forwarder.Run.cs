@@ -463,6 +463,11 @@ internal static partial class Forwarder
             if (_lastSend && _pump is { IsCompleted: false } pump)
             {
                 // The endpoint has answered, most likely to all of the request: the pump just has not heard of its last send. The client need not wait for that.
+                if (await FlushAsync(writer) is { } stopped)
+                {
+                    return stopped;
+                }
+
                 await response.CompleteAsync();
                 await pump;
             }

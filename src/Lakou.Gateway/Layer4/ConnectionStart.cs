@@ -5,6 +5,9 @@ namespace Lakou.Gateway.Layer4;
 /// <summary>Reads what stands at the start of a connection, before anything of it is passed on.</summary>
 internal static class ConnectionStart
 {
+    // Kestrel's handshake timeout, which is what comes after.
+    public static readonly TimeSpan Timeout = TimeSpan.FromSeconds(10);
+
     /// <summary>Takes the PROXY header, and not a byte more. <see cref="ProxyHeaderStatus.NeedMore"/> when the stream ended before.</summary>
     /// <returns>IsEmpty: not one byte came.</returns>
     /// <exception cref="OperationCanceledException">It did not come in time.</exception>

@@ -56,7 +56,6 @@ internal static class Layer4Options
         var entries = ((ConfigMap)node).Entries;
         if (tcp is null && udp is null)
         {
-            Refuse(entries.Where(entry => entry.Name == "accept-proxy"), "is for listeners with 'tcp'", problems);
             return;
         }
 

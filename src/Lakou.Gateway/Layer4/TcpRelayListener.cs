@@ -25,7 +25,7 @@ internal sealed class TcpRelayListener : IListener
         _acceptor = new Acceptor(gateway.Transport, socket, plan, Metrics.Connections, log, connection => new TcpSession(this, connection));
     }
 
-    public ListenerPlan Plan { get; }
+    public ListenerPlan Plan { get; set; }
 
     public GatewayState Gateway { get; }
 

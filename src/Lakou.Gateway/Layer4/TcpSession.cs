@@ -17,8 +17,8 @@ namespace Lakou.Gateway.Layer4;
 /// </summary>
 internal sealed class TcpSession(TcpRelayListener listener, ConnectionContext client) : ISession
 {
-    // Kestrel's handshake timeout, which is what comes after: one for the PROXY header and the ClientHello together.
-    private static readonly TimeSpan s_headTimeout = TimeSpan.FromSeconds(10);
+    // One for the PROXY header and the ClientHello together.
+    private static readonly TimeSpan s_headTimeout = ConnectionStart.Timeout;
 
     private readonly GatewayState _gateway = listener.Gateway;
     private readonly TcpPlan _plan = listener.Plan.Tcp!;
@@ -131,7 +131,7 @@ internal sealed class TcpSession(TcpRelayListener listener, ConnectionContext cl
     /// <summary>The name of an upstream; without one, the fault, or none for a probe: a client that left before it said anything.</summary>
     private async ValueTask<(string? Upstream, Fault? Fault)> ChooseAsync()
     {
-        var expectsHeader = AddressOf(_source) is { } peer && listener.Plan.Options.AcceptProxy.Any(network => network.Contains(peer));
+        var expectsHeader = listener.Plan.ExpectsProxyHeader(AddressOf(_source));
         if (!expectsHeader && _plan.Names.IsEmpty)
         {
             return (_plan.To, null);

@@ -42,7 +42,7 @@ internal sealed class UdpRelayListener : IListener
         _sessionsMax = DescriptorBudget.Bound(plan.Options.Udp.Sessions, "udp.sessions", plan.Name, _log);
     }
 
-    public ListenerPlan Plan { get; }
+    public ListenerPlan Plan { get; set; }
 
     public DatagramSocket Clients { get; }
 

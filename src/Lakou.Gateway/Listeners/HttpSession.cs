@@ -1,7 +1,9 @@
 using System.Buffers;
+using Lakou.Gateway.Layer4;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Tls;
 using Lakou.Http.Server;
+using Lakou.Transport;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Logging;
@@ -11,8 +13,8 @@ namespace Lakou.Gateway.Listeners;
 /// <summary>
 /// One client connection of an HTTP listener.
 /// <code>
-/// accept → its loop → TLS → ALPN or first bytes ─┬─ HTTP/1.1: ours (Lakou.Http)
-///                                                └─ HTTP/2: Kestrel
+/// accept → its loop → PROXY header, from peers that send one → TLS → ALPN or first bytes ─┬─ HTTP/1.1: ours (Lakou.Http)
+///                                                                                         └─ HTTP/2: Kestrel
 /// </code>
 /// </summary>
 internal sealed class HttpSession(Listener listener, ConnectionContext connection) : ISession, IConnectionLifetimeNotificationFeature
@@ -33,7 +35,10 @@ internal sealed class HttpSession(Listener listener, ConnectionContext connectio
         connection.Features.Set<IConnectionLifetimeNotificationFeature>(this);
         try
         {
-            await (listener.Plan.Tls is { } tls ? ServeTlsAsync(tls) : ServePlainAsync());
+            if (!listener.Plan.ExpectsProxyHeader(TcpSession.AddressOf(connection.RemoteEndPoint)) || await TakeProxyHeaderAsync())
+            {
+                await (listener.Plan.Tls is { } tls ? ServeTlsAsync(tls) : ServePlainAsync());
+            }
         }
         catch (Exception e)
         {
@@ -45,6 +50,39 @@ internal sealed class HttpSession(Listener listener, ConnectionContext connectio
     }
 
     public void Cut() => connection.Abort(new ConnectionAbortedException("The listener stopped or changed, and the time to drain has passed."));
+
+    /// <summary>The connection is from here on the client's that the header names. False when it has none and ends.</summary>
+    private async ValueTask<bool> TakeProxyHeaderAsync()
+    {
+        using var timeout = new CancellationTokenSource(ConnectionStart.Timeout, listener.Time);
+        var peer = connection.RemoteEndPoint;
+        try
+        {
+            var (status, header, isEmpty) = await ConnectionStart.ReadProxyHeaderAsync(connection.Transport.Input, timeout.Token);
+            if (status == ProxyHeaderStatus.Found)
+            {
+                connection.RemoteEndPoint = header.Source ?? peer;
+                connection.LocalEndPoint = header.Destination ?? connection.LocalEndPoint;
+                ForgetReceived();
+                return true;
+            }
+
+            if (!isEmpty)
+            {
+                listener.Refuse("bad-proxy-header", peer, "is in accept-proxy, and began with something else than a PROXY header; have it send one, or take it out of accept-proxy");
+            }
+        }
+        catch (OperationCanceledException) when (timeout.IsCancellationRequested)
+        {
+            listener.Refuse("proxy-header-timeout", peer, $"is in accept-proxy, and sent no PROXY header within {ConnectionStart.Timeout.TotalSeconds} s; have it send one, or take it out of accept-proxy");
+        }
+        catch (Exception e) when (e is IOException or OperationCanceledException or ConnectionAbortedException)
+        {
+            // It left, or the listener cut it.
+        }
+
+        return false;
+    }
 
     private async Task ServeTlsAsync(TlsPlan plan)
     {
@@ -87,7 +125,14 @@ internal sealed class HttpSession(Listener listener, ConnectionContext connectio
         using var timeout = new CancellationTokenSource(HandshakeTimeout, listener.Time);
         try
         {
-            return await TlsConnection.OpenAsync(connection, plan, listener.Plan.Protocols, timeout.Token);
+            var secured = await TlsConnection.OpenAsync(connection, plan, listener.Plan.Protocols, listener.Time, timeout.Token);
+            ForgetReceived();
+            return secured;
+        }
+        catch (ClientCertificateException e)
+        {
+            listener.RefuseCertificate(connection.RemoteEndPoint, e.Message);
+            return null;
         }
         catch (Exception e)
         {
@@ -97,6 +142,9 @@ internal sealed class HttpSession(Listener listener, ConnectionContext connectio
             return null;
         }
     }
+
+    /// <summary>What has come until now was not the beginning of a request.</summary>
+    private void ForgetReceived() => connection.Features.Get<IReceiveTimestampFeature>()?.Reset();
 
     /// <summary>Looks at the first bytes without taking them. Null when none came in time or the client left.</summary>
     private async ValueTask<bool?> HasPrefaceAsync()

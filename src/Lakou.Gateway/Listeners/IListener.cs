@@ -8,7 +8,8 @@ namespace Lakou.Gateway.Listeners;
 /// </summary>
 internal interface IListener : IAsyncDisposable
 {
-    ListenerPlan Plan { get; }
+    /// <summary>May be replaced by one of the same writing: the files that it names have changed, and count from the next connection on.</summary>
+    ListenerPlan Plan { get; set; }
 
     /// <summary>The bound address; its port is the real one when the plan said 0.</summary>
     EndPoint LocalEndPoint { get; }

@@ -1,3 +1,4 @@
+using System.Net;
 using Lakou.Core.Configuration;
 using Lakou.Gateway.Forwarding;
 using Lakou.Gateway.Layer4;
@@ -22,13 +23,21 @@ internal sealed record ListenerPlan(
     /// <summary>What a listener of TCP does; null for others.</summary>
     public TcpPlan? Tcp { get; init; }
 
+    /// <summary>Of what is written alone: certificates may change under it.</summary>
+    public required string WrittenFingerprint { get; init; }
+
     /// <summary><c>http</c>, <c>https</c>, <c>tcp</c> or <c>udp</c>.</summary>
     public string Scheme => Options.Tcp is not null ? "tcp" : Options.Udp is not null ? "udp" : Tls is null ? "http" : "https";
 
     public bool IsHttp => Options is { Tcp: null, Udp: null };
 
+    /// <summary>Whether a peer begins its connections with a PROXY header. One on a Unix socket has no address and never does.</summary>
+    public bool ExpectsProxyHeader(IPAddress? peer) => peer is not null && Options.AcceptProxy.Any(network => network.Contains(peer));
+
     /// <summary>Whether both cannot be bound at once. TCP and UDP have ports of their own.</summary>
-    public bool Overlaps(ListenerPlan other) => IsSameKind(other) && Address.Overlaps(other.Address);
+    public bool Overlaps(ListenerPlan other) => (IsSameKind(other) || (TakesDatagrams && other.TakesDatagrams)) && Address.Overlaps(other.Address);
+
+    private bool TakesDatagrams => Options.Udp is not null || Protocols.HasFlag(Protocols.Http3);
 
     /// <summary>Whether one can take over the other's socket, were the address the same.</summary>
     public bool IsSameKind(ListenerPlan other) => (Options.Udp is null) == (other.Options.Udp is null);
@@ -55,6 +64,7 @@ internal sealed record ListenerPlan(
             options,
             fingerprint + tls?.Fingerprint)
         {
+            WrittenFingerprint = fingerprint,
             Tcp = options.Tcp is null ? null : TcpPlan.Build(path + ".tcp", options.Tcp, problems),
         };
     }

@@ -13,11 +13,14 @@ namespace Lakou.Gateway.Tls;
 /// <summary>TLS of a client's connection, with the features by which the layers above know of it.</summary>
 internal sealed class TlsConnection : TlsPipes, ITlsConnectionFeature, ITlsApplicationProtocolFeature, ITlsHandshakeFeature
 {
+    private string? _refusal;
+
     private TlsConnection(ConnectionContext connection)
         : base(connection)
     {
     }
 
+    /// <summary>Believed; null when the client showed none.</summary>
     public X509Certificate2? ClientCertificate { get; set; }
 
     /// <summary>What ALPN chose (RFC 7301); empty when the client offered nothing.</summary>
@@ -44,7 +47,8 @@ internal sealed class TlsConnection : TlsPipes, ITlsConnectionFeature, ITlsAppli
 #pragma warning restore CS0618, SYSLIB0058
 
     /// <summary>Shakes hands and puts itself in the connection's place. Throws what <see cref="SslStream"/> throws.</summary>
-    public static async Task<TlsConnection> OpenAsync(ConnectionContext connection, TlsPlan plan, Protocols protocols, CancellationToken cancellation)
+    /// <exception cref="ClientCertificateException">The listener asks for a certificate and this client has none that it believes.</exception>
+    public static async Task<TlsConnection> OpenAsync(ConnectionContext connection, TlsPlan plan, Protocols protocols, TimeProvider time, CancellationToken cancellation)
     {
         var tls = new TlsConnection(connection);
         try
@@ -52,18 +56,24 @@ internal sealed class TlsConnection : TlsPipes, ITlsConnectionFeature, ITlsAppli
             await tls.Stream.AuthenticateAsServerAsync(
                 static (_, hello, state, _) =>
                 {
-                    var (plan, protocols) = ((TlsPlan, Protocols))state!;
-                    return new(plan.OptionsFor(hello.ServerName, protocols));
+                    var (tls, plan, protocols, time) = ((TlsConnection, TlsPlan, Protocols, TimeProvider))state!;
+                    return new(plan.OptionsFor(hello.ServerName, protocols, time.GetUtcNow(), reason => tls._refusal = reason));
                 },
-                (plan, protocols),
+                (tls, plan, protocols, time),
                 cancellation);
         }
-        catch
+        catch (Exception e)
         {
             await tls.Stream.DisposeAsync();
+            if (tls._refusal is { } reason)
+            {
+                throw new ClientCertificateException(reason, e);
+            }
+
             throw;
         }
 
+        tls.ClientCertificate = plan.AsksClients ? tls.Stream.RemoteCertificate as X509Certificate2 : null;
         connection.Transport = tls;
         connection.Features.Set<ITlsConnectionFeature>(tls);
         connection.Features.Set<ITlsHandshakeFeature>(tls);

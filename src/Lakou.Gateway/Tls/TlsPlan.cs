@@ -13,11 +13,15 @@ internal sealed class TlsPlan
     private readonly Dictionary<string, SslStreamCertificateContext> _byName = new(StringComparer.OrdinalIgnoreCase);
     private readonly SslProtocols _protocols;
     private SslStreamCertificateContext? _first;
+    private ClientAuthority? _clients;
 
     private TlsPlan(SslProtocols protocols) => _protocols = protocols;
 
     /// <summary>Changes when a file's content does.</summary>
     public string Fingerprint { get; private set; } = "";
+
+    /// <summary>Clients are asked for a certificate.</summary>
+    public bool AsksClients => _clients is not null;
 
     public static TlsPlan Build(string path, TlsOptions options, string directory, Problems problems)
     {
@@ -27,11 +31,21 @@ internal sealed class TlsPlan
             plan.Load($"{path}.certificates[{i}]", options.Certificates[i], directory, problems);
         }
 
+        if (options.ClientCa.Length > 0)
+        {
+            plan._clients = ClientAuthority.Load(path, options, directory, problems);
+            plan.Fingerprint += plan._clients?.Fingerprint;
+        }
+
         return plan;
     }
 
-    /// <summary>What a client that asks for <paramref name="name"/> gets.</summary>
-    public SslServerAuthenticationOptions OptionsFor(string? name, Protocols protocols)
+    /// <summary>How to shake hands with a client that asks for this name.</summary>
+    /// <param name="name">By SNI; null or empty when it asks for none.</param>
+    /// <param name="protocols">To offer by ALPN: HTTP/3 over QUIC, which has no other, or what goes over TCP.</param>
+    /// <param name="now">When certificates must be valid.</param>
+    /// <param name="refused">Told why, when the client's certificate is not believed.</param>
+    public SslServerAuthenticationOptions OptionsFor(string? name, Protocols protocols, DateTimeOffset now, Action<string> refused)
     {
         var chosen = _first!;
         if (!string.IsNullOrEmpty(name))
@@ -45,6 +59,11 @@ internal sealed class TlsPlan
         }
 
         var alpn = new List<SslApplicationProtocol>(2);
+        if (protocols == Protocols.Http3)
+        {
+            alpn.Add(SslApplicationProtocol.Http3);
+        }
+
         if (protocols.HasFlag(Protocols.Http2))
         {
             alpn.Add(SslApplicationProtocol.Http2);
@@ -55,7 +74,7 @@ internal sealed class TlsPlan
             alpn.Add(SslApplicationProtocol.Http11);
         }
 
-        return new SslServerAuthenticationOptions
+        var options = new SslServerAuthenticationOptions
         {
             ServerCertificateContext = chosen,
             EnabledSslProtocols = _protocols,
@@ -63,6 +82,8 @@ internal sealed class TlsPlan
             AllowRenegotiation = false,
             ClientCertificateRequired = false,
         };
+        _clients?.AddTo(options, now, refused);
+        return options;
     }
 
     private void Load(string path, CertificateOptions options, string directory, Problems problems)

@@ -134,6 +134,12 @@ public sealed class FileWatchTests
     {
         Directory.CreateDirectory(Path.Combine(folder, name));
         File.WriteAllText(Path.Combine(folder, name, "lakou.yaml"), yaml);
+        Turn(folder, name);
+    }
+
+    /// <summary>Has <c>..data</c> lead to this folder, in one step.</summary>
+    internal static void Turn(string folder, string name)
+    {
         File.CreateSymbolicLink(Path.Combine(folder, "..data_tmp"), name);
         Rename(Path.Combine(folder, "..data_tmp"), Path.Combine(folder, "..data"));
     }

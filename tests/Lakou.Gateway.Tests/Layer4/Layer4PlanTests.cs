@@ -49,7 +49,7 @@ public sealed class Layer4PlanTests
     [InlineData("udp: { to: pg }", "udp.to: upstream 'pg' has tcp endpoints; a listener with 'udp' needs udp://host:port")]
     [InlineData("udp: { to: sock }", "udp.to: upstream 'sock' has unix endpoints; a listener with 'udp' needs udp://host:port")]
     [InlineData("udp: { to: dns }, limits: { connections: 1 }", "limits: 'limits' has no meaning beside 'udp', which takes address")]
-    [InlineData("accept-proxy: [ 127.0.0.1 ]", "accept-proxy: 'accept-proxy' is for listeners with 'tcp'")]
+    [InlineData("udp: { to: dns }, accept-proxy: [ 127.0.0.1 ]", "accept-proxy: 'accept-proxy' has no meaning beside 'udp', which takes address")]
     public void What_cannot_be_meant_is_a_problem(string listener, string problem)
         => Assert.Contains("listeners.web." + problem, ProblemsOf($"listeners: {{ web: {{ address: \":1\", {listener} }} }}"));
 

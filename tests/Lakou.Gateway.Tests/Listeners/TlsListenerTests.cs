@@ -134,6 +134,17 @@ public sealed class TlsListenerTests : IDisposable
         Assert.StartsWith("HTTP/1.1 408 ", await rest, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task The_time_of_a_request_does_not_begin_with_the_handshake()
+    {
+        var time = new ManualTime();
+        await using var gateway = await StartAsync(_certificates.Create("localhost"), time: time);
+        await using var client = await OpenAsync(gateway, "localhost", options => options.EnabledSslProtocols = SslProtocols.Tls12); // all of it is over when the client says so
+        time.Advance(TimeSpan.FromSeconds(5));
+        await AskAsync(client);
+        Assert.Matches("\"total_ms\":0[.,}]", (await gateway.LogAsync(1))[0]);
+    }
+
     [Theory]
     [InlineData("1.1")]
     [InlineData("2.0")]

@@ -21,22 +21,14 @@ internal sealed class TestGateway : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly LakouTransport _transport;
 
-<<<<<<< HEAD
-    private TestGateway(TimeProvider? time, ILoggerFactory? loggers, int loops, string version)
-=======
-    private TestGateway(TimeProvider? time, ILoggerFactory? loggers, int loops, FakeQuic? quic)
->>>>>>> 32a8cf2 (listeners: HTTP/3 where the QUIC library is)
+    private TestGateway(TimeProvider? time, ILoggerFactory? loggers, int loops, string version, FakeQuic? quic)
     {
         _time = time ?? TimeProvider.System;
         _transport = LakouTransport.Start(new TransportOptions { Time = _time, Loops = loops, ApplicationScheduler = PipeScheduler.Inline }, loggers);
         Registry = new MetricRegistry();
         var metrics = new GatewayMetrics(Registry, "test");
         _accessLog = new AccessLog(AccessLogFormat.Json, _log, TimeProvider.System, metrics.AccessLogDropped, NullLogger.Instance);
-<<<<<<< HEAD
-        State = new GatewayState(metrics, new ServerTelemetry(_time, version), _accessLog, _time, _transport, loggers ?? NullLoggerFactory.Instance);
-=======
-        State = new GatewayState(metrics, new ServerTelemetry(_time, "test"), _accessLog, _time, _transport, loggers ?? NullLoggerFactory.Instance) { Quic = quic };
->>>>>>> 32a8cf2 (listeners: HTTP/3 where the QUIC library is)
+        State = new GatewayState(metrics, new ServerTelemetry(_time, version), _accessLog, _time, _transport, loggers ?? NullLoggerFactory.Instance) { Quic = quic };
     }
 
     public GatewayState State { get; }
@@ -51,17 +43,11 @@ internal sealed class TestGateway : IAsyncDisposable
     /// <param name="time">Manual in tests of timeouts.</param>
     /// <param name="loggers">Where operational messages go.</param>
     /// <param name="loops">Two, so that connections of a request may live on different ones.</param>
-<<<<<<< HEAD
     /// <param name="version">Of its telemetry, by which a listener tells it from that of other tests.</param>
-    public static async Task<TestGateway> StartAsync(string yaml, TimeProvider? time = null, ILoggerFactory? loggers = null, int loops = 2, string version = "test")
-    {
-        var gateway = new TestGateway(time, loggers, loops, version);
-=======
     /// <param name="quic">What carries HTTP/3.</param>
-    public static async Task<TestGateway> StartAsync(string yaml, TimeProvider? time = null, ILoggerFactory? loggers = null, int loops = 2, FakeQuic? quic = null)
+    public static async Task<TestGateway> StartAsync(string yaml, TimeProvider? time = null, ILoggerFactory? loggers = null, int loops = 2, string version = "test", FakeQuic? quic = null)
     {
-        var gateway = new TestGateway(time, loggers, loops, quic);
->>>>>>> 32a8cf2 (listeners: HTTP/3 where the QUIC library is)
+        var gateway = new TestGateway(time, loggers, loops, version, quic);
         await gateway.ApplyAsync(yaml);
         return gateway;
     }

@@ -9,6 +9,7 @@ namespace Lakou.Gateway.Forwarding.Http2;
 internal sealed partial class Http2Call
 {
     private const long RefusedStream = 7;
+    private const long Http11Required = 13;
 
     // RFC 9113 §7.
     private static readonly string[] ErrorNames =
@@ -31,7 +32,7 @@ internal sealed partial class Http2Call
             _ when DialException.In(e) is { } dial => dial.Fault,
             _ when _isRefused || (_status == 0 && error == RefusedStream)
                 => UpstreamFaults.Refused.With($"{address} refused the stream{(_isRefused ? ", and too much of the body had gone for another try" : "")}: it has too many, or is about to end."),
-            _ when IsNonsense(e) => HttpFaults.BadResponse.With($"{address} does not speak HTTP/2 as it should ({e.Message}); if it speaks HTTP/1.1, write protocol: http1."),
+            _ when error == Http11Required || IsNonsense(e) => HttpFaults.BadResponse.With($"{address} does not speak HTTP/2 as it should ({e.Message}); if it speaks HTTP/1.1, write protocol: http1."),
             _ when _status != 0 => UpstreamFaults.Truncated.With($"{address} {Describe(error, e)} within its answer."),
             _ => UpstreamFaults.Closed.With($"{address} {Describe(error, e)} before it answered."),
         };

@@ -89,7 +89,7 @@ internal sealed class RequestContent : HttpContent
             }
             finally
             {
-                _body.AdvanceTo(read.Buffer.End);
+                Advance(read.Buffer.End);
             }
         }
 
@@ -101,6 +101,19 @@ internal sealed class RequestContent : HttpContent
         try
         {
             return _body.TryRead(out read);
+        }
+        catch (Exception e) when (IsClients(e))
+        {
+            throw Broken(e);
+        }
+    }
+
+    /// <summary>Where Kestrel counts what it allows.</summary>
+    private void Advance(SequencePosition to)
+    {
+        try
+        {
+            _body.AdvanceTo(to);
         }
         catch (Exception e) when (IsClients(e))
         {

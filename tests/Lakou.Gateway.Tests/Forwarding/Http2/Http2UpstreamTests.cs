@@ -274,7 +274,7 @@ public sealed class Http2UpstreamTests : IDisposable
 
     private static async Task EchoAsync(HttpContext context)
     {
-        await context.Response.StartAsync();
+        await context.Response.Body.FlushAsync();
         var buffer = new byte[100];
         int count;
         while ((count = await context.Request.Body.ReadAsync(buffer)) > 0)

@@ -36,7 +36,7 @@ internal sealed partial class Http2Call : IClientWatcher, ISwept
     public async ValueTask<Fault?> RunAsync()
     {
         using var gone = Begin();
-        Fault? fault;
+        Fault? fault = null;
         try
         {
             fault = await ForwardAsync();
@@ -50,9 +50,9 @@ internal sealed partial class Http2Call : IClientWatcher, ISwept
             _exchange.Features.Watch?.Unwatch();
             _client.Sweeper.Remove(this);
             await EndBodyAsync();
+            End(fault);
         }
 
-        End(fault);
         return fault;
     }
 

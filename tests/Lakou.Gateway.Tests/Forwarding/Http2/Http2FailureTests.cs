@@ -286,7 +286,7 @@ public sealed class Http2FailureTests
 
     private static async Task<HttpResponseMessage> AskAsync(Http2World world, int bytes)
     {
-        using var request = new HttpRequestMessage(bytes == 0 ? HttpMethod.Get : HttpMethod.Post, "/") { Version = HttpVersion.Version20 };
+        using var request = new HttpRequestMessage(bytes == 0 ? HttpMethod.Get : HttpMethod.Post, "/") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         request.Content = bytes == 0 ? null : new ByteArrayContent(new byte[bytes]);
         return await world.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop);
     }

@@ -21,7 +21,7 @@ public sealed class Http2UpstreamTests : IDisposable
         await using var world = await Http2World.StartAsync(
             async context => await context.Response.WriteAsync(string.Join('\n', context.Request.Headers.Select(field => $"{field.Key}: {field.Value}").Append($"{context.Request.Protocol} {context.Request.Method} {context.Request.Path}{context.Request.QueryString} {context.Request.Host} {context.Request.Scheme}"))),
             version);
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/a%2Fb/./c?x=%20y") { Version = Version.Parse(version) };
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/a%2Fb/./c?x=%20y") { Version = Version.Parse(version), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         request.Headers.Host = "example.org";
         request.Headers.Add("X-One", ["1", "2"]);
         request.Headers.Add("Cookie", ["a=1", "b=2"]);
@@ -94,19 +94,20 @@ public sealed class Http2UpstreamTests : IDisposable
     {
         await using var world = await Http2World.StartAsync(EchoAsync);
         using var content = new Duplex();
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/") { Content = content, Version = HttpVersion.Version20 };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/") { Content = content, Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         using var answer = await world.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, Stop);
         await using var stream = await answer.Content.ReadAsStreamAsync(Stop);
         var up = await content.Stream.WaitAsync(Stop);
+        var one = new byte[1];
         for (var i = 0; i < 20; i++)
         {
             await up.WriteAsync(new[] { (byte)i }, Stop);
             await up.FlushAsync(Stop);
-            Assert.Equal(i, stream.ReadByte());
+            Assert.Equal((1, i), (await stream.ReadAsync(one, Stop), one[0]));
         }
 
         content.End();
-        Assert.Equal(-1, stream.ReadByte());
+        Assert.Equal(0, await stream.ReadAsync(one, Stop));
     }
 
     [Fact]
@@ -172,7 +173,7 @@ public sealed class Http2UpstreamTests : IDisposable
             context.Response.ContentLength = length;
             return Task.CompletedTask;
         });
-        using var request = new HttpRequestMessage(new HttpMethod(method), "/") { Version = HttpVersion.Version20 };
+        using var request = new HttpRequestMessage(new HttpMethod(method), "/") { Version = HttpVersion.Version20, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         using var answer = await world.Client.SendAsync(request, Stop);
         Assert.Equal(status, (int)answer.StatusCode);
         Assert.Equal(length ?? 0, answer.Content.Headers.ContentLength ?? 0);

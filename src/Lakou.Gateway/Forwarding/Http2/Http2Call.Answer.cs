@@ -43,6 +43,7 @@ internal sealed partial class Http2Call
         }
 
         var owed = HasBody(length) ? length : null;
+        _isOwed = owed is not null;
         if (!isEmpty && await RelayBodyAsync(body, first, begun, response.Writer, owed) is { } cut)
         {
             return cut;

@@ -24,6 +24,7 @@ internal sealed partial class Http2Call : IClientWatcher, ISwept
     private Http2Client _client = null!;
     private UpstreamCall _span;
     private int _status; // the endpoint's; 0 while there is none
+    private bool _isOwed; // an answer of known length; a stream without one may be silent for good reasons
 
     public Http2Call(Exchange exchange, UpstreamState upstream, EndpointState endpoint, UpstreamPlan plan, RequestFraming framing)
     {
@@ -117,7 +118,7 @@ internal sealed partial class Http2Call : IClientWatcher, ISwept
         }
 
         CountForHealth(fault);
-        _exchange.Telemetry.FinishClient(_exchange, _span, _status, fault?.Code.Name);
+        _exchange.Telemetry.FinishClient(_span, _status, fault?.Code.Name);
     }
 
     /// <summary>As over HTTP/1.1: nothing that a client broke is held against an endpoint.</summary>
@@ -127,7 +128,7 @@ internal sealed partial class Http2Call : IClientWatcher, ISwept
         {
             _endpoint.Health.Answered(_status, _started);
         }
-        else if (!_clientGone && !_exchange.HasClientLeft && (Forwarder.IsEndpoints(fault.Code) || IsLateAnswer(fault.Code)))
+        else if (!_clientGone && !_exchange.HasClientLeft && (Forwarder.IsEndpoints(fault.Code) || IsLateAnswer(fault.Code) || (_isOwed && fault.Code == UpstreamFaults.IdleTimeout)))
         {
             _endpoint.Health.Failed(fault.Code, _started);
         }

@@ -271,6 +271,13 @@ public sealed class Http2UpstreamTests : IDisposable
         Assert.Contains(problems, problem => problem.ToString().EndsWith(expected, StringComparison.Ordinal));
     }
 
+    [Fact]
+    public void Parts_of_a_composed_answer_are_not_asked_for_over_it()
+    {
+        var (_, problems) = TestGateway.Plan("upstreams: { app: { endpoints: [ \"http://127.0.0.1:1\" ], protocol: h2c } }\nroutes: { all: { match: { path: /a }, compose: { parts: { one: { to: app, path: /x } } } } }");
+        Assert.Contains(problems, problem => problem.ToString().Contains("routes.all.compose.parts.one.to: parts are asked for over HTTP/1.1", StringComparison.Ordinal));
+    }
+
     public void Dispose() => _certificates.Dispose();
 
     private static async Task EchoAsync(HttpContext context)

@@ -1,4 +1,5 @@
 using Lakou.Core.Faults;
+using Lakou.Gateway.Grpc;
 using Lakou.Gateway.Observation;
 using Lakou.Http;
 using Microsoft.AspNetCore.Http;
@@ -22,6 +23,12 @@ internal static class FaultResponse
             exchange.Status = response.HasStarted ? 0 : fault.Code.Status; // for the log: none was sent
             // A whole-looking answer would be a lie: the client must see that it is cut.
             context.Abort();
+            return;
+        }
+
+        if (GrpcRequest.Is(context.Request.Headers))
+        {
+            WriteGrpc(context, exchange, fault);
             return;
         }
 
@@ -53,5 +60,18 @@ internal static class FaultResponse
 
         exchange.BytesOut = HttpMethods.IsHead(exchange.Method) ? 0 : body.Length;
         await response.BodyWriter.WriteAsync(body, CancellationToken.None); // half of a client may have left: what broke its request is worth a try
+    }
+
+    /// <summary>An answer of trailers only: HTTP says 200, and the head says how the call ended. Log and metrics have the fault's status.</summary>
+    private static void WriteGrpc(HttpContext context, Exchange exchange, Fault fault)
+    {
+        exchange.Status = fault.Code.Status;
+        exchange.GrpcStatus = GrpcFault.TextOf(GrpcFault.StatusOf(fault.Code));
+        var response = context.Response;
+        response.Headers.Clear();
+        response.StatusCode = StatusCodes.Status200OK;
+        response.ContentType = context.Request.ContentType;
+        response.Headers[GrpcFault.StatusField] = exchange.GrpcStatus;
+        response.Headers[GrpcFault.MessageField] = GrpcFault.MessageOf(fault);
     }
 }

@@ -97,6 +97,10 @@ internal sealed record GatewayPlan(
         foreach (var (part, composed) in options.Compose?.Parts ?? ComposeOptions.NoParts)
         {
             CheckUpstream($"{path}.compose.parts.{part}.to", composed.To);
+            if (upstreams.TryGetValue(composed.To, out var asked) && asked.Protocol != UpstreamProtocol.Http1)
+            {
+                problems.Add($"{path}.compose.parts.{part}.to", $"parts are asked for over HTTP/1.1, and '{composed.To}' speaks HTTP/2; give them an upstream with protocol: http1");
+            }
         }
 
         if (options.To is { Count: > 0 } targets && targets.All(target => target.Weight == 0))

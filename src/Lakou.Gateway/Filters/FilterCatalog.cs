@@ -1,5 +1,6 @@
 using Lakou.Core.Configuration;
 using Lakou.Gateway.Filters.BodyLimit;
+using Lakou.Gateway.Filters.GrpcWeb;
 using Lakou.Gateway.Filters.Headers;
 using Lakou.Gateway.Filters.RequestId;
 using Lakou.Gateway.Filters.Rewrite;
@@ -14,6 +15,7 @@ internal static class FilterCatalog
     public static IReadOnlyList<FilterDescriptor> All { get; } =
     [
         RequestIdFilter.Descriptor,
+        GrpcWebFilter.Descriptor,
         BodyLimitFilter.Descriptor,
         StripPrefixFilter.Descriptor,
         RewriteFilter.Descriptor,

@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Runtime.CompilerServices;
 using System.Security.Authentication;
 using Lakou.Core.Faults;
+using Lakou.Gateway.Forwarding.Http2;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
 using Lakou.Gateway.Upstreams.Balancing;
@@ -62,6 +63,19 @@ internal static partial class Forwarder
                 if (upstream.Pick(new PickContext(exchange), out _plan) is not { } endpoint)
                 {
                     fault = exchange.Stickiness.Fault ?? UpstreamFaults.NoEndpoint.With($"Upstream '{upstream.Name}' has no endpoint in service.");
+                    break;
+                }
+
+                if (_plan.Protocol != UpstreamProtocol.Http1)
+                {
+                    fault = _upgrade is null
+                        ? await new Http2Call(exchange, upstream, endpoint, _plan, _framing).RunAsync()
+                        : UpstreamFaults.NoUpgrade.With($"Upstream '{upstream.Name}' speaks HTTP/2, over which no protocol is switched; give upgrades such as WebSockets an upstream with protocol: http1.");
+                    if (fault is null)
+                    {
+                        return;
+                    }
+
                     break;
                 }
 

@@ -59,10 +59,10 @@ internal static partial class Forwarder
     /// <summary>The endpoint could not be reached, did not answer, or answered what is no answer.</summary>
     public static bool IsEndpoints(FaultCode code)
         => code == UpstreamFaults.ConnectFailed || code == UpstreamFaults.ConnectTimeout || code == UpstreamFaults.TlsFailed || code == UpstreamFaults.ResponseTimeout
-            || code == UpstreamFaults.Closed || code == UpstreamFaults.Truncated || code == HttpFaults.BadResponse;
+            || code == UpstreamFaults.Closed || code == UpstreamFaults.Refused || code == UpstreamFaults.Truncated || code == HttpFaults.BadResponse;
 
     public static Fault TotalTimeout(Exchange exchange)
-        => UpstreamFaults.TotalTimeout.With($"The route allows {exchange.TotalTimeout.TotalSeconds:0.###} s in all.");
+        => UpstreamFaults.TotalTimeout.With($"The route, or the client of a gRPC call, allows {exchange.TotalTimeout.TotalSeconds:0.###} s in all.");
 
     /// <param name="Fault">Why the exchange failed.</param>
     /// <param name="Retry">The endpoint closed before any byte of an answer: on a reused connection, an idle close crossing our request.</param>

@@ -30,6 +30,7 @@ internal ref partial struct AccessLine
     private const int UserAgentClip = 512;
     private const int NameClip = 128;
     private const int DetailClip = 256;
+    private const int NumberClip = 10;
 
     private static readonly SearchValues<char> s_plainJson =
         SearchValues.Create(Enumerable.Range(' ', '~' - ' ' + 1).Select(c => (char)c).Where(c => c is not ('"' or '\\')).ToArray());
@@ -63,6 +64,7 @@ internal ref partial struct AccessLine
         line.Optional("upstream"u8, exchange.Upstream, NameClip);
         line.Optional("endpoint"u8, exchange.Endpoint, NameClip);
         line.Number("attempts"u8, exchange.Attempts);
+        line.Optional("grpc_status"u8, exchange.GrpcStatus, NumberClip);
         line.Optional("fault"u8, exchange.Fault?.Code.Name, NameClip);
         line.Optional("detail"u8, exchange.Fault?.Detail, DetailClip);
         if (exchange.ClientGone)

@@ -84,6 +84,16 @@ public sealed partial class Exchange
         TotalDeadline = Started + (long)(total.TotalSeconds * Time.TimestampFrequency);
     }
 
+    /// <summary>The client's own deadline, where it is the earlier one. It runs from here: what came before was its way to us.</summary>
+    internal void LimitTotalTimeout(TimeSpan total)
+    {
+        var deadline = Timestamp() + (long)(total.TotalSeconds * Time.TimestampFrequency);
+        if (deadline < TotalDeadline)
+        {
+            (TotalTimeout, TotalDeadline) = (total, deadline);
+        }
+    }
+
     /// <summary>Has <see cref="Features"/> agree with what they are now.</summary>
     internal void FindFeatures() => _features.Find(Http.Features);
 

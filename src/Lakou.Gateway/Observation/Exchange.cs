@@ -68,6 +68,9 @@ public sealed partial class Exchange
     /// <summary>Status sent to the client; 0 when none was.</summary>
     public int Status { get; set; }
 
+    /// <summary>Of a gRPC call, as the endpoint or a fault said it.</summary>
+    public string? GrpcStatus { get; set; }
+
     public string Method { get; set; } = "";
 
     /// <summary>The path that was matched, without the query.</summary>
@@ -95,7 +98,7 @@ public sealed partial class Exchange
     public void Reset()
     {
         Context = null;
-        Route = RouteTemplate = Upstream = Endpoint = RequestId = null;
+        Route = RouteTemplate = Upstream = Endpoint = RequestId = GrpcStatus = null;
         Fault = null;
         Trace = default;
         Started = 0;

@@ -5,7 +5,7 @@ using Lakou.Http.Tasks;
 namespace Lakou.Gateway.Tls;
 
 /// <summary>A transport's pipes as the stream that <see cref="System.Net.Security.SslStream"/> wants below it.</summary>
-internal sealed class PipeStream(IDuplexPipe transport) : AsyncStream
+internal class PipeStream(IDuplexPipe transport) : AsyncStream
 {
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -20,6 +20,11 @@ internal sealed class PipeStream(IDuplexPipe transport) : AsyncStream
             if (isHere || result.IsCompleted)
             {
                 return count; // a read of nothing waits for something
+            }
+
+            if (result.IsCanceled)
+            {
+                throw new IOException("The stream was closed.");
             }
         }
     }

@@ -9,6 +9,9 @@ internal sealed record EndpointAddress(string Text, EndPoint EndPoint, string Au
     /// <summary>For <c>https</c>, else null.</summary>
     public UpstreamTls? Tls { get; init; }
 
+    /// <summary>What is spoken there; of no meaning at layer 4.</summary>
+    public UpstreamProtocol Protocol { get; init; }
+
     /// <summary><c>http</c>, <c>https</c>, <c>tcp</c>, <c>udp</c>, or <c>unix</c>, which says nothing of what is spoken there.</summary>
     public string Scheme { get; } = Text[..Text.IndexOf(':', StringComparison.Ordinal)];
 

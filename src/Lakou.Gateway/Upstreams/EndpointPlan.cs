@@ -51,8 +51,8 @@ internal sealed record EndpointPlan(EndpointAddress Address, int Weight, int Tie
     public static bool Fits(string scheme, string others) => scheme == others || (scheme == "unix" && others != "udp");
 
     /// <summary>The same endpoints, spoken to like this.</summary>
-    public static IReadOnlyList<EndpointPlan> With(UpstreamTls? tls, IReadOnlyList<EndpointPlan> endpoints)
-        => tls is null && endpoints.All(endpoint => endpoint.Address.Tls is null)
+    public static IReadOnlyList<EndpointPlan> With(UpstreamTls? tls, UpstreamProtocol protocol, IReadOnlyList<EndpointPlan> endpoints)
+        => tls is null && endpoints.All(endpoint => endpoint.Address.Tls is null && endpoint.Address.Protocol == protocol)
             ? endpoints
-            : [.. endpoints.Select(endpoint => endpoint with { Address = endpoint.Address with { Tls = tls } })];
+            : [.. endpoints.Select(endpoint => endpoint with { Address = endpoint.Address with { Tls = tls, Protocol = protocol } })];
 }

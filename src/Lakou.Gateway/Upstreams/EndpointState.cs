@@ -2,6 +2,7 @@ using Lakou.Core.Time;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams.Balancing;
 using Lakou.Gateway.Upstreams.Health;
+using Lakou.Gateway.Upstreams.Http2;
 using Lakou.Transport;
 
 namespace Lakou.Gateway.Upstreams;
@@ -15,6 +16,7 @@ internal sealed class EndpointState(EndpointAddress address, EndpointMetrics met
     private int _idle;
     private volatile bool _retired;
     private volatile AnswerTimes? _answerTimes;
+    private Http2Client? _http2;
 
     public EndpointAddress Address { get; } = address;
 
@@ -72,6 +74,48 @@ internal sealed class EndpointState(EndpointAddress address, EndpointMetrics met
         return connection;
     }
 
+    /// <summary>The client of HTTP/2, to be left after use. Another pool of the plan is another client; the former ends with its last request.</summary>
+    public Http2Client EnterHttp2(UpstreamPlan plan)
+    {
+        while (true)
+        {
+            var client = Volatile.Read(ref _http2);
+            if (client is not null && client.Fits(plan) && client.TryEnter())
+            {
+                return client;
+            }
+
+            var fresh = new Http2Client(this, plan, transport, sweeper);
+            if (Interlocked.CompareExchange(ref _http2, fresh, client) == client)
+            {
+                client?.Retire();
+                fresh.TryEnter();
+                if (_retired)
+                {
+                    CloseIdle(); // nobody else would
+                }
+
+                return fresh;
+            }
+
+            fresh.Retire();
+        }
+    }
+
+    /// <summary>A connection of HTTP/2 was opened, which any number of requests use.</summary>
+    public void OnHttp2Opened()
+    {
+        Interlocked.Increment(ref _open);
+        Metrics.Opened.Increment();
+        Metrics.Active.Increment();
+    }
+
+    public void OnHttp2Closed()
+    {
+        Interlocked.Decrement(ref _open);
+        Metrics.Active.Decrement();
+    }
+
     /// <summary>Takes a connection back whose response was read to its exact end.</summary>
     public void Return(UpstreamConnection connection, UpstreamPlan plan, long now)
     {
@@ -122,6 +166,7 @@ internal sealed class EndpointState(EndpointAddress address, EndpointMetrics met
     /// <summary>Nobody is expected to ask for them soon.</summary>
     public void CloseIdle()
     {
+        Interlocked.Exchange(ref _http2, null)?.Retire();
         while (CloseOneIdle())
         {
         }

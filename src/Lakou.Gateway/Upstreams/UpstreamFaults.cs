@@ -23,6 +23,8 @@ internal static class UpstreamFaults
     public static readonly FaultCode TotalTimeout = new("upstream/total-timeout", FaultParty.Upstream, 504, "The request took longer than its route allows", RetryAdvice.IfIdempotent);
     public static readonly FaultCode Closed = new("upstream/closed", FaultParty.Upstream, 502, "The endpoint closed the connection without an answer", RetryAdvice.IfIdempotent);
     public static readonly FaultCode Truncated = new("upstream/truncated", FaultParty.Upstream, 502, "The endpoint closed the connection in the middle of its answer", RetryAdvice.IfIdempotent);
+    public static readonly FaultCode Refused = new("upstream/refused", FaultParty.Upstream, 503, "The endpoint refused the request before it did anything", RetryAdvice.Now);
+    public static readonly FaultCode NoUpgrade = new("upstream/no-upgrade", FaultParty.Operator, 501, "The upstream has no way to switch protocols");
     public static readonly FaultCode UnexpectedUpgrade = new("upstream/unexpected-upgrade", FaultParty.Upstream, 502, "The endpoint switched to a protocol that was not asked for");
 
     /// <summary>Null for who has a place.</summary>

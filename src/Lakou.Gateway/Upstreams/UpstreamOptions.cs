@@ -15,6 +15,18 @@ internal enum HostMode
     Endpoint,
 }
 
+/// <summary>What is spoken with endpoints.</summary>
+internal enum UpstreamProtocol
+{
+    Http1,
+
+    /// <summary>Over TLS, agreed on by ALPN.</summary>
+    Http2,
+
+    /// <summary>In plain text, by prior knowledge (RFC 9113 §3.3).</summary>
+    H2c,
+}
+
 internal sealed record EndpointOptions
 {
     public string Url { get; init; } = "";
@@ -82,6 +94,8 @@ internal sealed record UpstreamOptions
 
     public ConsulOptions? Consul { get; init; }
 
+    public UpstreamProtocol Protocol { get; init; }
+
     public BalanceOptions Balance { get; init; } = new();
 
     public StickyOptions? Sticky { get; init; }
@@ -106,6 +120,7 @@ internal sealed record UpstreamOptions
         .Field("dns", DnsOptions.Shape, o => o.Dns, (o, v) => o with { Dns = v }, "A name whose addresses are the endpoints: `orders.internal:8080`, or one of SRV records: `_http._tcp.orders.internal`.")
         .Field("kubernetes", KubernetesOptions.Shape, o => o.Kubernetes, (o, v) => o with { Kubernetes = v }, "A service of Kubernetes, by its EndpointSlices.")
         .Field("consul", ConsulOptions.Shape, o => o.Consul, (o, v) => o with { Consul = v }, "A service of Consul: its instances whose checks pass.")
+        .Field("protocol", Shapes.Choice(("http1", UpstreamProtocol.Http1), ("http2", UpstreamProtocol.Http2), ("h2c", UpstreamProtocol.H2c)), o => o.Protocol, (o, v) => o with { Protocol = v }, "What endpoints speak: HTTP/1.1; `http2` over TLS, for `https` endpoints; `h2c`, the same in plain text, for `http` and `unix` endpoints. gRPC needs one of the latter.")
         .Field("balance", BalanceOptions.Shape, o => o.Balance, (o, v) => o with { Balance = v }, "How an endpoint is chosen; `{ hash: client-ip }` and the like send the same client to the same endpoint.")
         .Field("sticky", StickyOptions.Shape, o => o.Sticky, (o, v) => o with { Sticky = v }, "A client stays with its endpoint by a cookie.")
         .Field("slow-start", Shapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromHours(1)), o => o.SlowStart, (o, v) => o with { SlowStart = v }, "How long the weight of an endpoint that is new, or back, grows from a tenth to all of it; without it, at once.")

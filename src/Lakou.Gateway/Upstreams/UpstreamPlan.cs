@@ -31,6 +31,8 @@ internal sealed record UpstreamPlan(
     /// <summary>What its endpoints speak: <c>http</c>, <c>tcp</c>, <c>udp</c>; <c>unix</c> when the address of none tells.</summary>
     public string Scheme => Discovery?.Scheme ?? EndpointPlan.SchemeOf(Endpoints);
 
+    public UpstreamProtocol Protocol { get; init; }
+
     /// <summary>Null when its endpoints are spoken to in plain text.</summary>
     public UpstreamTls? Tls { get; init; }
 
@@ -55,16 +57,33 @@ internal sealed record UpstreamPlan(
         }
 
         // 3. The rest, and what does not go together.
-        var plan = new UpstreamPlan(name, EndpointPlan.With(tls, known), BalancePlan.Build(options), options.Host, options.Timeouts, options.Pool.Size, options.Pool.Idle, options.Pool.Age, fingerprint + discovery?.Scheme + tls?.Fingerprint)
+        var plan = new UpstreamPlan(name, EndpointPlan.With(tls, options.Protocol, known), BalancePlan.Build(options), options.Host, options.Timeouts, options.Pool.Size, options.Pool.Idle, options.Pool.Age, fingerprint + discovery?.Scheme + tls?.Fingerprint)
         {
             Health = options.Health,
             Limits = options.Limits,
             Discovery = discovery,
             Tls = tls,
+            Protocol = options.Protocol,
         };
         LimitOptions.Check(name, options.Limits, plan.Scheme, problems);
-        HealthOptions.Check(name, options.Health, plan.Scheme, problems);
+        HealthOptions.Check(name, options.Health, plan, problems);
+        CheckProtocol(plan, problems);
         BalancePlan.Check(plan, problems);
         return plan;
+    }
+
+    private static void CheckProtocol(UpstreamPlan plan, Problems problems)
+    {
+        var problem = (plan.Protocol, plan.Scheme) switch
+        {
+            (UpstreamProtocol.Http1, _) or (UpstreamProtocol.Http2, "https") or (UpstreamProtocol.H2c, "http" or "unix") => null,
+            (_, "tcp" or "udp") => "what tcp and udp endpoints speak passes as it is; remove it",
+            (UpstreamProtocol.Http2, _) => "http2 is spoken over TLS, and these endpoints are plain text; write h2c, or their addresses as https://host:port",
+            _ => "h2c is plain text, and these endpoints speak TLS; write http2",
+        };
+        if (problem is not null && (plan.Endpoints.Count > 0 || plan.Discovery is not null))
+        {
+            problems.Add($"upstreams.{plan.Name}.protocol", problem);
+        }
     }
 }

@@ -102,7 +102,7 @@ internal sealed class UpstreamState : IDisposable
             }
 
             var isWaiting = plan is { Discovery: not null, Endpoints.Count: 0 } && current?.Scheme == plan.Scheme;
-            return isWaiting ? plan with { Endpoints = EndpointPlan.With(plan.Tls, current!.Endpoints) } : plan;
+            return isWaiting ? plan with { Endpoints = EndpointPlan.With(plan.Tls, plan.Protocol, current!.Endpoints) } : plan;
         });
         Admission.Follow(plan.Limits, plan.Places);
         begun?.Start();
@@ -137,7 +137,7 @@ internal sealed class UpstreamState : IDisposable
     }
 
     private void OnFound(UpstreamDiscovery source, IReadOnlyList<EndpointPlan> endpoints)
-        => Change(current => _discovery == source ? current! with { Endpoints = EndpointPlan.With(current.Tls, endpoints) } : null);
+        => Change(current => _discovery == source ? current! with { Endpoints = EndpointPlan.With(current.Tls, current.Protocol, endpoints) } : null);
 
     /// <summary>Endpoints that stay keep their object; those that leave finish what they have.</summary>
     /// <param name="next">Called under the gate with the plan of now, null before the first; null changes nothing.</param>

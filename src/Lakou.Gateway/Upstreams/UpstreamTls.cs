@@ -13,6 +13,8 @@ namespace Lakou.Gateway.Upstreams;
 /// <summary>How the endpoints of an upstream are spoken to over TLS. Equal when its options and their files are.</summary>
 internal sealed class UpstreamTls : IEquatable<UpstreamTls>
 {
+    private const string NoHttp2 = "it does not speak HTTP/2 (no ALPN h2); have it do so, or write protocol: http1";
+
     private readonly SslProtocols _protocols;
     private readonly SslStreamCertificateContext? _certificate;
     private readonly X509ChainPolicy _policy;
@@ -75,23 +77,41 @@ internal sealed class UpstreamTls : IEquatable<UpstreamTls>
     /// <exception cref="AuthenticationException">The endpoint is not to be trusted, or does not agree; the message says why.</exception>
     public async ValueTask<ConnectionContext> OpenAsync(ConnectionContext connection, string host, CancellationToken cancellationToken)
     {
-        var problem = "";
         var tls = new EndpointPipes(connection);
+        await ShakeAsync(connection, host, SslApplicationProtocol.Http11, options => tls.OpenAsync(options, cancellationToken));
+        return new EndpointConnection(connection, tls);
+    }
+
+    /// <summary>The same for HTTP/2, as a stream over one that closes the connection when it is disposed.</summary>
+    /// <inheritdoc cref="OpenAsync"/>
+    public async ValueTask<SslStream> OpenHttp2Async(ConnectionContext connection, Stream below, string host, CancellationToken cancellationToken)
+    {
+        var tls = new SslStream(below);
+        await ShakeAsync(connection, host, SslApplicationProtocol.Http2, options => tls.AuthenticateAsClientAsync(options, cancellationToken));
+        if (tls.NegotiatedApplicationProtocol != SslApplicationProtocol.Http2)
+        {
+            await tls.DisposeAsync();
+            throw new AuthenticationException(NoHttp2);
+        }
+
+        return tls;
+    }
+
+    private async Task ShakeAsync(ConnectionContext connection, string host, SslApplicationProtocol protocol, Func<SslClientAuthenticationOptions, Task> shake)
+    {
+        var problem = "";
         try
         {
-            await tls.OpenAsync(
-                new SslClientAuthenticationOptions
-                {
-                    TargetHost = _options.ServerName.Length > 0 ? _options.ServerName : host,
-                    EnabledSslProtocols = _protocols,
-                    ApplicationProtocols = [SslApplicationProtocol.Http11],
-                    ClientCertificateContext = _certificate,
-                    CertificateChainPolicy = _policy.Clone(),
-                    AllowRenegotiation = false,
-                    RemoteCertificateValidationCallback = (_, _, chain, errors) => !_options.Verify || (problem = ProblemOf(chain, errors)).Length == 0,
-                },
-                cancellationToken);
-            return new EndpointConnection(connection, tls);
+            await shake(new SslClientAuthenticationOptions
+            {
+                TargetHost = _options.ServerName.Length > 0 ? _options.ServerName : host,
+                EnabledSslProtocols = _protocols,
+                ApplicationProtocols = [protocol],
+                ClientCertificateContext = _certificate,
+                CertificateChainPolicy = _policy.Clone(),
+                AllowRenegotiation = false,
+                RemoteCertificateValidationCallback = (_, _, chain, errors) => !_options.Verify || (problem = ProblemOf(chain, errors)).Length == 0,
+            });
         }
         catch (Exception e)
         {
@@ -100,6 +120,11 @@ internal sealed class UpstreamTls : IEquatable<UpstreamTls>
             if (e is OperationCanceledException)
             {
                 throw;
+            }
+
+            if (protocol == SslApplicationProtocol.Http2 && e.ToString().Contains("application protocol", StringComparison.OrdinalIgnoreCase)) // OpenSSL's name of the alert
+            {
+                throw new AuthenticationException(NoHttp2, e);
             }
 
             throw new AuthenticationException(problem.Length > 0 ? problem : $"the TLS handshake failed ({e.InnerException?.Message ?? e.Message})", e);

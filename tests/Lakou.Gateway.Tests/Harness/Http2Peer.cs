@@ -4,11 +4,12 @@ using System.Text;
 
 namespace Lakou.Gateway.Tests.Harness;
 
-/// <summary>A client of HTTP/2, frame by frame (RFC 9113 §4): header blocks are literals without indexing, so that nothing is checked on our side.</summary>
+/// <summary>A client of HTTP/2, or an endpoint, frame by frame (RFC 9113 §4): header blocks are literals without indexing, so that nothing is checked on our side.</summary>
 internal sealed class Http2Peer(RawPeer peer) : IDisposable
 {
     private const int Data = 0;
     private const int HeadersFrame = 1;
+    private const int ResetFrame = 3;
     private const int Settings = 4;
 
     public const string Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -27,6 +28,46 @@ internal sealed class Http2Peer(RawPeer peer) : IDisposable
         await peer.SendAsync(Settings, 0, 0, []);
         return peer;
     }
+
+    /// <summary>The endpoint's side of a connection.</summary>
+    public static async Task<Http2Peer> AcceptAsync(RawPeer client)
+    {
+        Assert.Equal(Preface, await client.ReadAsync(Preface.Length));
+        var peer = new Http2Peer(client);
+        await peer.SendAsync(Settings, 0, 0, []);
+        return peer;
+    }
+
+    /// <summary>The next stream that the client opens.</summary>
+    public async Task<int> AcceptStreamAsync()
+    {
+        while (true)
+        {
+            var (type, stream, _, _) = await ReadAnyFrameAsync();
+            if (type == HeadersFrame)
+            {
+                return stream;
+            }
+        }
+    }
+
+    /// <summary>RST_STREAM of this stream by the client; its error.</summary>
+    public async Task<uint> ReadResetAsync(int stream)
+    {
+        while (true)
+        {
+            var (type, of, _, payload) = await ReadAnyFrameAsync();
+            if (type == ResetFrame && of == stream)
+            {
+                return BinaryPrimitives.ReadUInt32BigEndian(payload);
+            }
+        }
+    }
+
+    public Task ResetAsync(int stream, uint error) => SendAsync(ResetFrame, 0, stream, Bytes(error));
+
+    /// <summary>Streams after the last are not processed.</summary>
+    public Task GoAwayAsync(uint last, uint error) => SendAsync(GoAway, 0, 0, [.. Bytes(last), .. Bytes(error)]);
 
     /// <summary>Opens a stream with these fields, pseudo fields first.</summary>
     public Task RequestAsync(int stream, bool end, params (string Name, string Value)[] fields)
@@ -57,8 +98,21 @@ internal sealed class Http2Peer(RawPeer peer) : IDisposable
             {
                 case HeadersFrame:
                     return StatusOf(payload);
-                case 3 or GoAway:
+                case ResetFrame or GoAway:
                     return 0;
+            }
+        }
+    }
+
+    /// <summary>The status of the next response, and whether it ends with its head.</summary>
+    public async Task<(int Status, bool Ends)> ReadAnswerAsync()
+    {
+        while (true)
+        {
+            var (type, _, flags, payload) = await ReadAnyFrameAsync();
+            if (type == HeadersFrame)
+            {
+                return (StatusOf(payload), (flags & 1) != 0);
             }
         }
     }
@@ -78,7 +132,20 @@ internal sealed class Http2Peer(RawPeer peer) : IDisposable
 
     public void Dispose() => Peer.Dispose();
 
+    private static byte[] Bytes(uint number)
+    {
+        var bytes = new byte[4];
+        BinaryPrimitives.WriteUInt32BigEndian(bytes, number);
+        return bytes;
+    }
+
     private async Task<(int Type, byte[] Payload)> ReadFrameAsync()
+    {
+        var (type, _, _, payload) = await ReadAnyFrameAsync();
+        return (type, payload);
+    }
+
+    private async Task<(int Type, int Stream, int Flags, byte[] Payload)> ReadAnyFrameAsync()
     {
         var head = Encoding.Latin1.GetBytes(await Peer.ReadAsync(9));
         var payload = Encoding.Latin1.GetBytes(await Peer.ReadAsync((head[0] << 16) | (head[1] << 8) | head[2]));
@@ -92,7 +159,7 @@ internal sealed class Http2Peer(RawPeer peer) : IDisposable
             await SendAsync(Settings, 1, 0, []);
         }
 
-        return (head[3], payload);
+        return (head[3], BinaryPrimitives.ReadInt32BigEndian(head.AsSpan(5)), head[4], payload);
     }
 
     private Task SendAsync(int type, int flags, int stream, byte[] payload)

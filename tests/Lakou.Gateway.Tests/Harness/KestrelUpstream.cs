@@ -1,3 +1,4 @@
+using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -15,7 +16,11 @@ internal sealed class KestrelUpstream : IAsyncDisposable
 
     public string Url => _app.Urls.First();
 
-    public static async Task<KestrelUpstream> StartAsync(RequestDelegate handler)
+    /// <param name="handler">Answers.</param>
+    /// <param name="protocols">HTTP/2 alone is prior knowledge.</param>
+    /// <param name="certificate">Path of a .pem and a .key, for TLS.</param>
+    /// <param name="socket">Path of a Unix socket to listen on instead.</param>
+    public static async Task<KestrelUpstream> StartAsync(RequestDelegate handler, HttpProtocols protocols = HttpProtocols.Http1, string? certificate = null, string? socket = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -24,9 +29,14 @@ internal sealed class KestrelUpstream : IAsyncDisposable
             options.Limits.MaxRequestBodySize = null;
             options.Limits.MinRequestBodyDataRate = null;
             options.Limits.MinResponseDataRate = null;
-            options.ConfigureEndpointDefaults(listen => listen.Protocols = HttpProtocols.Http1);
+            options.ConfigureEndpointDefaults(listen => listen.Protocols = protocols);
+            if (certificate is not null)
+            {
+                options.ConfigureHttpsDefaults(https => https.ServerCertificate = X509Certificate2.CreateFromPemFile(certificate + ".pem", certificate + ".key"));
+            }
         });
-        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.WebHost.UseKestrelHttpsConfiguration();
+        builder.WebHost.UseUrls(socket is not null ? $"http://unix:{socket}" : certificate is not null ? "https://127.0.0.1:0" : "http://127.0.0.1:0");
         var app = builder.Build();
         app.UseWebSockets();
         app.Run(handler);

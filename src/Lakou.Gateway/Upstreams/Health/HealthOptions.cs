@@ -2,10 +2,24 @@ using Lakou.Core.Configuration;
 
 namespace Lakou.Gateway.Upstreams.Health;
 
-/// <summary>Probes of our own. Its kind is told by <see cref="Path"/>: a request, or only a connection.</summary>
+/// <summary>A probe by the health protocol of gRPC.</summary>
+internal sealed record GrpcProbeOptions
+{
+    public string Service { get; init; } = "";
+
+    private static readonly Shape<string> ServiceShape = Shapes.Text(1, 255, "[A-Za-z0-9._/-]+", "a service such as shop.Orders");
+
+    public static Shape<GrpcProbeOptions> Shape { get; } = Shapes.Object("health-grpc", "A probe by the health protocol of gRPC, `grpc.health.v1.Health/Check`.", () => new GrpcProbeOptions())
+        .Field("service", ServiceShape, o => o.Service, (o, v) => o with { Service = v }, "The service that is asked for; without it the server as a whole.")
+        .Or(ServiceShape, service => new GrpcProbeOptions { Service = service });
+}
+
+/// <summary>Probes of our own. Its kind is told by <see cref="Path"/> and <see cref="Grpc"/>: a request, or only a connection.</summary>
 internal sealed record ActiveOptions
 {
     public string? Path { get; init; }
+
+    public GrpcProbeOptions? Grpc { get; init; }
 
     public string? Host { get; init; }
 
@@ -24,7 +38,8 @@ internal sealed record ActiveOptions
     public int UnhealthyAfter { get; init; } = 3; // HAProxy's fall
 
     public static Shape<ActiveOptions> Shape { get; } = Shapes.Object("health-active", "Probes that Lakou sends by itself, to each endpoint on its own.", () => new ActiveOptions())
-        .Field("path", Shapes.Text(1, 1024, "/[!-\"$-~]*", "a path such as /healthz"), o => o.Path, (o, v) => o with { Path = v }, "Asked for with GET. Without it a probe passes when a connection opens.")
+        .Field("path", Shapes.Text(1, 1024, "/[!-\"$-~]*", "a path such as /healthz"), o => o.Path, (o, v) => o with { Path = v }, "Asked for with GET. Without it and `grpc` a probe passes when a connection opens.")
+        .Field("grpc", GrpcProbeOptions.Shape, o => o.Grpc, (o, v) => o with { Grpc = v }, "Asks by gRPC, which the upstream's `protocol` must carry; `SERVING` passes. `{}` asks for the server as a whole.")
         .Field("host", Shapes.Text(1, 255, "[A-Za-z0-9._:\\[\\]-]+", "a host such as app.example.org"), o => o.Host, (o, v) => o with { Host = v }, "The Host field of probes; without it the endpoint's own address.")
         .Field("expect", StatusSet.Shape, o => o.Expect, (o, v) => o with { Expect = v }, "The statuses of a good answer.")
         .Field("contains", Shapes.Text(1, 1024), o => o.Contains, (o, v) => o with { Contains = v }, "Text that a good answer has within the first 64 KiB of its body.")
@@ -35,7 +50,14 @@ internal sealed record ActiveOptions
         .Field("unhealthy-after", Shapes.Integer(1, 100), o => o.UnhealthyAfter, (o, v) => o with { UnhealthyAfter = v }, "Probes in a row that must fail until a healthy endpoint is unhealthy. Of an endpoint never probed before, the first one decides.")
         .Check((options, node, problems) =>
         {
-            if (options.Path is null && (options.Contains is not null || options.Host is not null || ((node as ConfigMap)?.TryGet("expect", out _) ?? false)))
+            if (options.Grpc is not null)
+            {
+                if (options.Path is not null || options.Contains is not null || ((node as ConfigMap)?.TryGet("expect", out _) ?? false))
+                {
+                    problems.Add(node, "'grpc' has an answer of its own; remove 'path', 'expect' and 'contains', or 'grpc'");
+                }
+            }
+            else if (options.Path is null && (options.Contains is not null || options.Host is not null || ((node as ConfigMap)?.TryGet("expect", out _) ?? false)))
             {
                 problems.Add(node, "'host', 'expect' and 'contains' are about an answer, and without 'path' none is asked for; add 'path: /healthz' or remove them");
             }
@@ -101,11 +123,15 @@ internal sealed record HealthOptions
         .Field("panic", Shapes.Share(0, 1), o => o.Panic, (o, v) => o with { Panic = v }, "Below this share of healthy endpoints all are used that were not taken out by hand; `0%` never.");
 
     /// <summary>What depends on the protocol of the endpoints.</summary>
-    public static void Check(string upstream, HealthOptions options, string scheme, Problems problems)
+    public static void Check(string upstream, HealthOptions options, UpstreamPlan plan, Problems problems)
     {
-        if (scheme == "udp" && options.Active is not null)
+        if (plan.Scheme == "udp" && options.Active is not null)
         {
             problems.Add($"upstreams.{upstream}.health.active", "udp endpoints cannot be probed: nothing says that they listen; remove it, their refusals (ICMP) count by 'passive'");
+        }
+        else if (options.Active?.Grpc is not null && plan.Protocol == UpstreamProtocol.Http1)
+        {
+            problems.Add($"upstreams.{upstream}.health.active.grpc", "gRPC goes over HTTP/2; write protocol: h2c, or http2 for https endpoints");
         }
     }
 }

@@ -25,7 +25,7 @@ internal sealed record ProbeResult(string Outcome, string Detail)
 internal sealed class Probe(LakouTransport transport, EndpointAddress address, ActiveOptions options, TimeProvider time)
 {
     // Where 'contains' is looked for.
-    private const int BodyBytes = 64 * 1024;
+    public const int BodyBytes = 64 * 1024;
 
     // Interim answers, chunk framing and all: after so many no more are asked for.
     private const int MostBytes = 256 * 1024;
@@ -36,6 +36,11 @@ internal sealed class Probe(LakouTransport transport, EndpointAddress address, A
     /// <param name="end">Nobody wants to know any more.</param>
     public async Task<ProbeResult> RunAsync(CancellationToken end)
     {
+        if (address.Protocol != UpstreamProtocol.Http1 && (options.Path is not null || options.Grpc is not null))
+        {
+            return await new Http2Probe(transport, address, options, time).RunAsync(end);
+        }
+
         using var timeout = new CancellationTokenSource(options.Timeout, time);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, end);
         ConnectionContext? connection = null;

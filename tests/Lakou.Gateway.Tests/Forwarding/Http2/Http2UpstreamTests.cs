@@ -28,7 +28,6 @@ public sealed class Http2UpstreamTests : IDisposable
         request.Headers.Add("TE", "trailers");
         request.Headers.TryAddWithoutValidation("X-Forwarded-For", "6.6.6.6");
         request.Headers.TryAddWithoutValidation("X-Forwarded-Prefix", "/evil");
-        request.Headers.TryAddWithoutValidation("X-Bytes", "caf\u00e9");
         using var answer = await world.Client.SendAsync(request, Stop);
         var got = (await answer.Content.ReadAsStringAsync(Stop)).Split('\n');
         Assert.EndsWith(" example.org http", got[^1], StringComparison.Ordinal);

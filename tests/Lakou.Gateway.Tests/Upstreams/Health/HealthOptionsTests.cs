@@ -62,7 +62,7 @@ public sealed class HealthOptionsTests
     [InlineData("passive: { eject-for: 10m }", "passive: max-eject-for 5m is shorter than eject-for 10m; make it as long or longer")]
     [InlineData("passive: { max-ejected: 120% }", "passive.max-ejected: 120% is not allowed; 0% to 100%")]
     [InlineData("pasive: {}", ": unknown key 'pasive'; did you mean 'passive'?")]
-    [InlineData("active: { grpc: true }", "active.grpc: unknown key 'grpc'")]
+    [InlineData("active: { grcp: {} }", "active.grcp: unknown key 'grcp'; did you mean 'grpc'?")]
     public void What_is_wrong_says_what_would_be_right(string health, string problem)
     {
         var (_, problems) = TestGateway.Plan(HealthWorld.Yaml(health, "http://127.0.0.1:1"));

@@ -13,6 +13,9 @@ public sealed class ClientCertificateTests : IDisposable
     private readonly string _file = Path.GetTempFileName();
     private readonly Authority _root = Authority.Root();
     private readonly LogLines _log = new();
+    private readonly string _pair;
+
+    public ClientCertificateTests() => _pair = _certificates.Create("localhost");
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -201,13 +204,13 @@ public sealed class ClientCertificateTests : IDisposable
     {
         File.WriteAllText(_file, options.Contains("BELOW", StringComparison.Ordinal) ? _root.Below().Pem : "");
         var (_, problems) = TestGateway.Plan(
-            $"listeners: {{ web: {{ address: \"127.0.0.1:0\", tls: {{ certificates: [ {_certificates.Create("localhost")} ], {options.Replace("EMPTY", _file, StringComparison.Ordinal).Replace("BELOW", _file, StringComparison.Ordinal)} }} }} }}");
+            $"listeners: {{ web: {{ address: \"127.0.0.1:0\", tls: {{ certificates: [ {_pair} ], {options.Replace("EMPTY", _file, StringComparison.Ordinal).Replace("BELOW", _file, StringComparison.Ordinal)} }} }} }}");
         var found = Assert.Single(problems);
         Assert.Equal("listeners.web.tls." + problem, $"{found.Path}: {found.Message}");
     }
 
     private string Yaml(string options = "", string route = "respond: { body: hello }", string more = "", string listener = "") => $$"""
-        listeners: { web: { address: "127.0.0.1:0"{{listener}}, tls: { client-ca: "{{_file}}"{{options}}, certificates: [ {{_certificates.Create("localhost")}} ] } } }
+        listeners: { web: { address: "127.0.0.1:0"{{listener}}, tls: { client-ca: "{{_file}}"{{options}}, certificates: [ {{_pair}} ] } } }
         routes: { all: { match: { path: "/**" }, {{route}} } }
         {{more}}
         """;

@@ -44,7 +44,7 @@ public sealed class Http2FailureTests
         using var upstream = new RawUpstream();
         await using var world = await Http2World.ConnectAsync(upstream.Url);
         var asked = AskAsync(world, bytes);
-        var endpoint = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
+        using var endpoint = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
         await endpoint.ResetAsync(await endpoint.AcceptStreamAsync(), RefusedStream);
         var stream = await endpoint.AcceptStreamAsync();
         if (bytes > 0)
@@ -63,7 +63,7 @@ public sealed class Http2FailureTests
         using var upstream = new RawUpstream();
         await using var world = await Http2World.ConnectAsync(upstream.Url);
         var asked = AskAsync(world, 20_000);
-        var endpoint = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
+        using var endpoint = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
         var stream = await endpoint.AcceptStreamAsync();
         await endpoint.ReadToAsync(0);
         await endpoint.ResetAsync(stream, RefusedStream);
@@ -78,10 +78,10 @@ public sealed class Http2FailureTests
         using var upstream = new RawUpstream();
         await using var world = await Http2World.ConnectAsync(upstream.Url);
         var asked = AskAsync(world, 10);
-        var first = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
+        using var first = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
         await first.AcceptStreamAsync();
         await first.GoAwayAsync(last: 0, error: 0);
-        var second = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
+        using var second = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
         await second.RequestAsync(await second.AcceptStreamAsync(), true, (":status", "200"));
         using var answer = await asked;
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
@@ -93,7 +93,7 @@ public sealed class Http2FailureTests
         using var upstream = new RawUpstream();
         await using var world = await Http2World.ConnectAsync(upstream.Url);
         var asked = AskAsync(world, 10);
-        var endpoint = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
+        using var endpoint = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
         await endpoint.ResetAsync(await endpoint.AcceptStreamAsync(), InternalError);
         using var answer = await asked;
         Assert.Equal(HttpStatusCode.BadGateway, answer.StatusCode);
@@ -110,7 +110,7 @@ public sealed class Http2FailureTests
         await using var world = await Http2World.ConnectAsync(upstream.Url);
         var asked = AskAsync(world, 0);
         using var connection = await upstream.AcceptAsync();
-        var endpoint = await Http2Peer.AcceptAsync(connection);
+        using var endpoint = await Http2Peer.AcceptAsync(connection);
         var stream = await endpoint.AcceptStreamAsync();
         await endpoint.RequestAsync(stream, false, (":status", "200"));
         await endpoint.DataAsync(stream, false, "hello");
@@ -138,7 +138,7 @@ public sealed class Http2FailureTests
         using var upstream = new RawUpstream();
         await using var world = await Http2World.ConnectAsync(upstream.Url);
         var asked = AskAsync(world, 0);
-        var endpoint = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
+        using var endpoint = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
         var stream = await endpoint.AcceptStreamAsync();
         await endpoint.RequestAsync(stream, false, (":status", "200"), (name, value));
         await endpoint.DataAsync(stream, true, "hello");
@@ -187,7 +187,7 @@ public sealed class Http2FailureTests
         await using var world = await Http2World.ConnectAsync(upstream.Url);
         using var client = await RawPeer.ConnectAsync(world.Gateway.Address);
         await client.SendAsync("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n");
-        var endpoint = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
+        using var endpoint = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
         var stream = await endpoint.AcceptStreamAsync();
         await endpoint.ReadToAsync(0);
         await client.SendAsync("nonsense\r\n");
@@ -204,7 +204,7 @@ public sealed class Http2FailureTests
         var time = new ManualTime();
         await using var world = await Http2World.ConnectAsync(upstream.Url, $"protocol: h2c, timeouts: {{ {timeouts} }}", time);
         var asked = AskAsync(world, 0);
-        var endpoint = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
+        using var endpoint = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
         var stream = await endpoint.AcceptStreamAsync();
         if (fault == "upstream/idle-timeout")
         {
@@ -226,7 +226,7 @@ public sealed class Http2FailureTests
         var time = new ManualTime();
         await using var world = await Http2World.ConnectAsync(upstream.Url, time: time, route: "filters: { timeout: 5s }");
         var asked = AskAsync(world, 10);
-        var endpoint = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
+        using var endpoint = await Http2Peer.AcceptAsync(await upstream.AcceptAsync());
         await endpoint.AcceptStreamAsync();
         await time.PassUntilAsync(asked, TimeSpan.FromMilliseconds(200));
         Assert.Equal(HttpStatusCode.GatewayTimeout, (await asked).StatusCode);

@@ -21,7 +21,7 @@ public sealed class Http2UpstreamTests : IDisposable
         await using var world = await Http2World.StartAsync(
             async context => await context.Response.WriteAsync(string.Join('\n', context.Request.Headers.Select(field => $"{field.Key}: {field.Value}").Append($"{context.Request.Protocol} {context.Request.Method} {context.Request.Path}{context.Request.QueryString} {context.Request.Host} {context.Request.Scheme}"))),
             version);
-        using var request = new HttpRequestMessage(HttpMethod.Get, "/a%2Fb/./c?x=%20y") { Version = Version.Parse(version), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        using var request = new HttpRequestMessage(HttpMethod.Get, "/a%20b/c?x=%20y") { Version = Version.Parse(version), VersionPolicy = HttpVersionPolicy.RequestVersionExact };
         request.Headers.Host = "example.org";
         request.Headers.Add("X-One", ["1", "2"]);
         request.Headers.Add("Cookie", ["a=1", "b=2"]);
@@ -29,10 +29,10 @@ public sealed class Http2UpstreamTests : IDisposable
         request.Headers.TryAddWithoutValidation("X-Forwarded-For", "6.6.6.6");
         request.Headers.TryAddWithoutValidation("X-Forwarded-Prefix", "/evil");
         using var answer = await world.Client.SendAsync(request, Stop);
+        Assert.True(answer.IsSuccessStatusCode, (await world.Gateway.LogAsync(1))[0]);
         var got = (await answer.Content.ReadAsStringAsync(Stop)).Split('\n');
         Assert.EndsWith(" example.org http", got[^1], StringComparison.Ordinal);
-        Assert.StartsWith("HTTP/2 GET /a", got[^1], StringComparison.Ordinal);
-        Assert.Contains("?x=%20y ", got[^1], StringComparison.Ordinal);
+        Assert.StartsWith("HTTP/2 GET /a%20b/c?x=%20y example.org", got[^1], StringComparison.Ordinal);
         Assert.Contains("X-One: 1, 2", got, StringComparer.OrdinalIgnoreCase);
         Assert.Contains("Cookie: a=1; b=2", got);
         Assert.Contains("TE: trailers", got);

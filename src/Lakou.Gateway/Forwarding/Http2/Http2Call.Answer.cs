@@ -35,7 +35,7 @@ internal sealed partial class Http2Call
 
         // What ended with its head is passed on as such: to gRPC it is an answer of trailers only.
         var first = new byte[1];
-        var begun = body.ReadAsync(first, _cancel.Token);
+        var begun = body.ReadAsync(first, _cancel.Token).Preserve(); // looked at here, and awaited below
         var isEmpty = begun.IsCompleted && await begun == 0;
         if (!isEmpty || answer.TrailingHeaders.NonValidated.Count > 0)
         {

@@ -11,7 +11,9 @@ public sealed class ProjectTests
         ["Lakou.Transport"] = [],
         ["Lakou.Http"] = ["Lakou.Core", "Lakou.Transport"],
         ["Lakou.Gateway"] = ["Lakou.Core", "Lakou.Http", "Lakou.Transport"],
-        ["Lakou.Control"] = ["Lakou.Gateway"],
+        ["Lakou.Log"] = ["Lakou.Core"],
+        ["Lakou.Messaging"] = ["Lakou.Core", "Lakou.Log"],
+        ["Lakou.Control"] = ["Lakou.Gateway", "Lakou.Messaging"],
         ["Lakou"] = ["Lakou.Control"],
     };
 

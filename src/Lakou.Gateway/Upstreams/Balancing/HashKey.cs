@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Lakou.Core.Hashing;
 using Lakou.Gateway.Observation;
 using Lakou.Http;
 using Microsoft.AspNetCore.Http;

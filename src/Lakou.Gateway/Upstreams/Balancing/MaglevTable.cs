@@ -1,4 +1,5 @@
 using System.Text;
+using Lakou.Core.Hashing;
 
 namespace Lakou.Gateway.Upstreams.Balancing;
 

@@ -1,3 +1,5 @@
+using Lakou.Core.Hashing;
+
 namespace Lakou.Gateway.Upstreams.Balancing;
 
 /// <summary>

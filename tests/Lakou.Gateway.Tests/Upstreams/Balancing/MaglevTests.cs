@@ -1,4 +1,5 @@
 using System.Text;
+using Lakou.Core.Hashing;
 using Lakou.Gateway.Upstreams.Balancing;
 
 namespace Lakou.Gateway.Tests.Upstreams.Balancing;

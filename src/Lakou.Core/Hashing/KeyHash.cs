@@ -1,12 +1,12 @@
 using System.Buffers.Binary;
 
-namespace Lakou.Gateway.Upstreams.Balancing;
+namespace Lakou.Core.Hashing;
 
 /// <summary>
 /// MurmurHash64A (Austin Appleby, public domain). Not keyed, and never to change: gateways side by side, and one before and after its restart, send a key to
-/// the same endpoint.
+/// the same endpoint; a topic keeps a key in the same partition.
 /// </summary>
-internal static class KeyHash
+public static class KeyHash
 {
     private const ulong Multiplier = 0xc6a4_a793_5bd1_e995;
     private const int Shift = 47;

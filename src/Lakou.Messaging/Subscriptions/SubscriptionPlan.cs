@@ -1,0 +1,42 @@
+namespace Lakou.Messaging.Subscriptions;
+
+/// <summary>A subscription, checked and immutable. What stands after <paramref name="Start"/> counts for queues alone, but for the pause.</summary>
+/// <param name="Name">Its key in the file.</param>
+/// <param name="Topic">Name of the topic.</param>
+/// <param name="Start">Where it begins when it is new.</param>
+/// <param name="InFlight">Most events that are leased at a time.</param>
+/// <param name="Window">Events looked at beyond the first unfinished one of a partition.</param>
+/// <param name="DeadKeep">How long dead events are kept.</param>
+/// <param name="DeadMax">Most dead events.</param>
+/// <param name="Paused">Nothing is given out.</param>
+/// <param name="Fingerprint">Equal for subscriptions that mean the same.</param>
+internal sealed record SubscriptionPlan(
+    string Name,
+    string Topic,
+    SubscriptionMode Mode,
+    SubscriptionOrder Order,
+    StartOptions Start,
+    TimeSpan Lease,
+    RetryPlan Retry,
+    int InFlight,
+    int Window,
+    TimeSpan DeadKeep,
+    int DeadMax,
+    bool Paused,
+    string Fingerprint)
+{
+    public static SubscriptionPlan Build(string name, SubscriptionOptions options, string fingerprint) => new(
+        name,
+        options.Topic,
+        options.Mode,
+        options.Order,
+        options.Start,
+        options.Lease,
+        RetryPlan.Build(options.Retry),
+        options.InFlight,
+        options.Window,
+        options.Dead.Keep,
+        options.Dead.Max,
+        options.Paused,
+        fingerprint);
+}

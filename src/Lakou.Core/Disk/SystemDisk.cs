@@ -1,0 +1,211 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace Lakou.Core.Disk;
+
+/// <summary>The disk of this machine.</summary>
+public sealed class SystemDisk : IDisk
+{
+    public static readonly SystemDisk Instance = new();
+
+    private const int CloseOnExec = 0x80000; // O_CLOEXEC
+    private const int NoSpace = 28; // ENOSPC
+    private const int OverQuota = 122; // EDQUOT
+    private const int ReadOnlyFileSystem = 30; // EROFS
+    private const int NotPermitted = 1; // EPERM
+    private const int NoAccess = 13; // EACCES
+    private const int WouldBlock = 11; // EWOULDBLOCK
+
+    private SystemDisk()
+    {
+    }
+
+    public IDiskFile Open(string path, bool create = false) => Try("open", path, () =>
+        new SystemFile(path, File.OpenHandle(path, create ? FileMode.OpenOrCreate : FileMode.Open, FileAccess.ReadWrite, FileShare.Read)));
+
+    public bool Exists(string path) => File.Exists(path);
+
+    public IReadOnlyList<string> Files(string directory) => Try("list", directory, () => Names(directory, Directory.EnumerateFiles));
+
+    public IReadOnlyList<string> Directories(string directory) => Try("list", directory, () => Names(directory, Directory.EnumerateDirectories));
+
+    public void CreateDirectory(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            return;
+        }
+
+        var parent = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        CreateDirectory(parent);
+        Try("make directory", path, () => Directory.CreateDirectory(path));
+        SyncDirectory(parent);
+    }
+
+    public void Rename(string from, string to) => Try("rename", from, () => File.Move(from, to, overwrite: true));
+
+    public void Delete(string path) => Try("delete", path, () => File.Delete(path));
+
+    public void DeleteDirectory(string path) => Try("delete", path, () => Directory.Delete(path, recursive: true));
+
+    public void SyncDirectory(string path)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return; // other systems have no way, or no need
+        }
+
+        using var directory = Native.Open(path, CloseOnExec, 0); // O_RDONLY is 0
+        if (directory.IsInvalid || Native.FSync(directory) != 0)
+        {
+            throw Failed("sync directory", path, Marshal.GetLastPInvokeError());
+        }
+    }
+
+    public IDisposable? TryLock(string path)
+    {
+        try
+        {
+            return File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None); // flock, advisory
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw Failed("lock", path, NoAccess, e);
+        }
+        catch (IOException e) when (e.HResult == WouldBlock)
+        {
+            return null;
+        }
+        catch (IOException e)
+        {
+            throw Failed("lock", path, e.HResult, e);
+        }
+    }
+
+    public long FreeBytes(string directory) => Try("ask for free space", directory, () => new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace);
+
+    internal static DiskException Failed(string operation, string path, int error, Exception? inner = null) => new(
+        error switch
+        {
+            NoSpace or OverQuota => DiskFailure.Full,
+            ReadOnlyFileSystem or NotPermitted or NoAccess => DiskFailure.ReadOnly,
+            _ => DiskFailure.Broken,
+        },
+        $"cannot {operation} {path}: {inner?.Message ?? Marshal.GetPInvokeErrorMessage(error)}",
+        inner);
+
+    internal static T Try<T>(string operation, string path, Func<T> action)
+    {
+        try
+        {
+            return action();
+        }
+        catch (UnauthorizedAccessException e)
+        {
+            throw Failed(operation, path, NoAccess, e);
+        }
+        catch (IOException e)
+        {
+            throw Failed(operation, path, e.HResult, e); // on Unix the runtime puts errno there
+        }
+    }
+
+    private static void Try(string operation, string path, Action action) => Try(operation, path, () =>
+    {
+        action();
+        return true;
+    });
+
+    private static List<string> Names(string directory, Func<string, IEnumerable<string>> list)
+    {
+        if (!Directory.Exists(directory))
+        {
+            return [];
+        }
+
+        List<string> names = [.. list(directory).Select(path => Path.GetFileName(path))];
+        names.Sort(StringComparer.Ordinal);
+        return names;
+    }
+
+    private sealed class SystemFile(string path, SafeFileHandle handle) : IDiskFile
+    {
+        public string Path => path;
+
+        public long Length => RandomAccess.GetLength(handle);
+
+        public int Read(Span<byte> into, long at)
+        {
+            var total = 0;
+            try
+            {
+                while (total < into.Length && RandomAccess.Read(handle, into[total..], at + total) is > 0 and var count)
+                {
+                    total += count;
+                }
+            }
+            catch (IOException e)
+            {
+                throw Failed("read", path, e.HResult, e);
+            }
+
+            return total;
+        }
+
+        public void Write(ReadOnlySpan<byte> bytes, long at)
+        {
+            try
+            {
+                RandomAccess.Write(handle, bytes, at);
+            }
+            catch (IOException e)
+            {
+                throw Failed("write", path, e.HResult, e);
+            }
+        }
+
+        public void SetLength(long length)
+        {
+            try
+            {
+                RandomAccess.SetLength(handle, length);
+            }
+            catch (IOException e)
+            {
+                throw Failed("resize", path, e.HResult, e);
+            }
+        }
+
+        public void Sync()
+        {
+            if (!OperatingSystem.IsLinux())
+            {
+                RandomAccess.FlushToDisk(handle);
+            }
+            else if (Native.FDataSync(handle) != 0)
+            {
+                throw Failed("sync", path, Marshal.GetLastPInvokeError());
+            }
+        }
+
+        public void Dispose() => handle.Dispose();
+    }
+
+    /// <summary>What the runtime does not offer: a flush without the times of a file, and one of a directory. By DllImport: generated imports need unsafe code.</summary>
+#pragma warning disable SYSLIB1054
+    private static class Native
+    {
+        [DllImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
+        [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
+        public static extern int FDataSync(SafeFileHandle file);
+
+        [DllImport("libc", EntryPoint = "fsync", SetLastError = true)]
+        [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
+        public static extern int FSync(SafeFileHandle file);
+
+        [DllImport("libc", EntryPoint = "open", SetLastError = true)]
+        [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
+        public static extern SafeFileHandle Open([MarshalAs(UnmanagedType.LPUTF8Str)] string path, int flags, int mode);
+    }
+#pragma warning restore SYSLIB1054
+}

@@ -1,0 +1,118 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using Lakou.Log.Segments;
+
+namespace Lakou.Log.Commit;
+
+/// <summary>Records that are written together, with room for the head before them, and who waits for them. Guarded by the journal's gate while it fills.</summary>
+internal sealed class CommitBatch : IDisposable
+{
+    private const int SmallBytes = 64 << 10;
+
+    // A batch this much larger than the last ones gives its memory back.
+    private const int KeptBytes = 4 << 20;
+
+    private readonly List<(PipeScheduler? Scheduler, CommitWaiter First)> _waiters = [];
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(SmallBytes);
+
+    public ulong FirstLsn { get; private set; }
+
+    public int Records { get; private set; }
+
+    /// <summary>From the head to the end of the last record.</summary>
+    public int Length { get; private set; } = BatchFormat.HeadBytes;
+
+    /// <summary>Callers that wait for it.</summary>
+    public int Waiting { get; private set; }
+
+    public ulong NextLsn => FirstLsn + (ulong)Records;
+
+    /// <summary>Head and records.</summary>
+    public Span<byte> Bytes => _buffer.AsSpan(0, Length);
+
+    public void Begin(ulong firstLsn)
+    {
+        if (_buffer.Length > KeptBytes && Length < KeptBytes / 4)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = ArrayPool<byte>.Shared.Rent(SmallBytes);
+        }
+
+        (FirstLsn, Records, Length, Waiting) = (firstLsn, 0, BatchFormat.HeadBytes, 0);
+        _waiters.Clear();
+    }
+
+    public void Add(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
+    {
+        var bytes = BatchFormat.RecordBytes(first.Length + second.Length);
+        Reserve(BatchFormat.Align(Length + bytes));
+        BatchFormat.WriteRecord(_buffer.AsSpan(Length, bytes), first, second);
+        Length += bytes;
+        Records++;
+    }
+
+    public void Add(CommitWaiter waiter)
+    {
+        Waiting++;
+        for (var i = 0; i < _waiters.Count; i++)
+        {
+            if (_waiters[i].Scheduler == waiter.Scheduler)
+            {
+                waiter.Next = _waiters[i].First;
+                _waiters[i] = (waiter.Scheduler, waiter);
+                return;
+            }
+        }
+
+        waiter.Next = null;
+        _waiters.Add((waiter.Scheduler, waiter));
+    }
+
+    /// <summary>The batch with its head, and zeros to the alignment.</summary>
+    public ReadOnlySpan<byte> Seal(in BatchHead head, out uint checksum)
+    {
+        checksum = BatchFormat.Seal(Bytes, head);
+        var whole = _buffer.AsSpan(0, BatchFormat.Align(Length));
+        whole[Length..].Clear();
+        return whole;
+    }
+
+    /// <summary>One completion for all that wait on the same scheduler.</summary>
+    public void Release(Exception? failure)
+    {
+        foreach (var (scheduler, first) in _waiters)
+        {
+            (scheduler ?? PipeScheduler.ThreadPool).Schedule(failure is null ? CompleteAll : waiter => CompleteAll(waiter, failure), first);
+        }
+
+        _waiters.Clear();
+        Waiting = 0;
+    }
+
+    public void Dispose() => ArrayPool<byte>.Shared.Return(_buffer);
+
+    private static void CompleteAll(object? first) => CompleteAll(first, null);
+
+    private static void CompleteAll(object? first, Exception? failure)
+    {
+        for (var waiter = (CommitWaiter?)first; waiter is not null;)
+        {
+            var next = waiter.Next; // its continuation may give it to somebody else
+            waiter.Complete(failure);
+            waiter = next;
+        }
+    }
+
+    private void Reserve(int bytes)
+    {
+        if (bytes <= _buffer.Length)
+        {
+            return;
+        }
+
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(bytes, _buffer.Length * 2));
+        Bytes.CopyTo(larger);
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = larger;
+    }
+}

@@ -1,0 +1,290 @@
+using System.Diagnostics.CodeAnalysis;
+using Lakou.Core.Disk;
+using Lakou.Core.Time;
+using Lakou.Log.Commit;
+using Lakou.Log.Segments;
+
+namespace Lakou.Log;
+
+/// <summary>The writer: what has gathered becomes durable, again and again.</summary>
+public sealed partial class Journal
+{
+    // Below a millisecond a timed wait costs more than it gives: the thread lets others run instead.
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan RoomInterval = TimeSpan.FromSeconds(1);
+
+    private readonly Linger _linger = new();
+    private byte[] _single = [];
+    private Thread? _thread;
+    private Task _preparing = Task.CompletedTask;
+    private ITimer? _roomTimer;
+    private volatile bool _isFull;
+    private int _enough = 1;
+
+    /// <summary>Begins to write, on a thread of its own, and prepares the segment to follow.</summary>
+    public void Start()
+    {
+        Prepare();
+        _roomTimer = _time.CreateTimer(_ => Prepare(), null, RoomInterval, RoomInterval);
+        _thread = new Thread(Run) { Name = "lakou-journal", IsBackground = true };
+        _thread.Start();
+    }
+
+    /// <summary>Writes what was appended, and ends.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        lock (_gate)
+        {
+            _stopping = true;
+            Monitor.PulseAll(_gate);
+        }
+
+        await (_roomTimer?.DisposeAsync() ?? ValueTask.CompletedTask);
+        await Task.Run(() => _thread?.Join()).ConfigureAwait(false);
+        await _preparing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _chain.Dispose();
+        _filling.Dispose();
+        _writing.Dispose();
+    }
+
+    /// <summary>Commits what has gathered, on the caller's thread. For those who run without <see cref="Start"/>: tests that decide when things happen.</summary>
+    /// <returns>False when there was nothing.</returns>
+    public bool CommitOnce()
+    {
+        lock (_gate)
+        {
+            if (_failure is not null || _filling.Records == 0)
+            {
+                return false;
+            }
+
+            (_filling, _writing) = (_writing, _filling);
+            _filling.Begin(_writing.NextLsn);
+        }
+
+        return Commit();
+    }
+
+    /// <summary>Makes the segment to follow ready, unless it is.</summary>
+    public void PrepareOnce()
+    {
+        try
+        {
+            _chain.Prepare();
+            _isFull = false;
+        }
+        catch (DiskException e) when (e.Failure is DiskFailure.Full or DiskFailure.ReadOnly)
+        {
+            _isFull = true; // publishing is refused until there is room again
+        }
+        catch (DiskException e)
+        {
+            Fail(e);
+        }
+
+        WakeRoom();
+    }
+
+    private void Prepare()
+    {
+        lock (_gate)
+        {
+            if (_chain.HasSpare || !_preparing.IsCompleted || _stopping)
+            {
+                return;
+            }
+
+            _preparing = Task.Run(PrepareOnce);
+        }
+    }
+
+    private void Run()
+    {
+        while (Gather())
+        {
+            if (CommitOnce() && !_chain.HasSpare)
+            {
+                Prepare();
+            }
+        }
+    }
+
+    /// <summary>Waits for records, and then for company.</summary>
+    /// <returns>False when the journal ends and nothing is left to write.</returns>
+    private bool Gather()
+    {
+        lock (_gate)
+        {
+            while (_filling.Records == 0 && !_stopping && _failure is null)
+            {
+                Monitor.Wait(_gate);
+            }
+
+            if (_failure is not null || _filling.Records == 0)
+            {
+                _failure ??= new ObjectDisposedException(nameof(Journal));
+                return false;
+            }
+        }
+
+        if (_options.Sync == SyncMode.Group && _linger.Enough > 1)
+        {
+            WaitForCompany();
+        }
+
+        return true;
+    }
+
+    private void WaitForCompany()
+    {
+        var longest = _linger.Longest;
+        var started = _time.GetTimestamp();
+        while (_time.GetElapsedTime(started) is var waited && waited < longest)
+        {
+            if (longest - waited >= ShortestWait)
+            {
+                lock (_gate)
+                {
+                    if (_filling.Waiting >= _enough || _stopping)
+                    {
+                        return;
+                    }
+
+                    Monitor.Wait(_gate, longest - waited);
+                }
+            }
+            else if (Volatile.Read(ref _filling).Waiting >= _enough)
+            {
+                return;
+            }
+            else
+            {
+                Thread.Yield();
+            }
+        }
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "Whatever fails between a write and its sync leaves the disk in a state that nobody knows.")]
+    private bool Commit()
+    {
+        var batch = _writing;
+        TimeSpan took;
+        try
+        {
+            var started = _time.GetTimestamp();
+            if (_options.Sync == SyncMode.Each)
+            {
+                WriteEach(batch);
+            }
+            else
+            {
+                Write(batch);
+            }
+
+            took = _time.GetElapsedTime(started);
+            Statistics.Synced?.Invoke(took);
+            Follower?.Invoke(_time.GetMicroseconds(), new BatchRecords(batch.Bytes[BatchFormat.HeadBytes..], batch.FirstLsn));
+        }
+        catch (Exception e)
+        {
+            Fail(e);
+            batch.Release(new JournalException("the journal could not be written, and nobody knows whether this is durable", e));
+            return false;
+        }
+
+        lock (_gate)
+        {
+            _committedLsn = batch.NextLsn - 1;
+            _linger.Observe(took, batch.Waiting);
+            _enough = _linger.Enough;
+        }
+
+        batch.Release(null); // not under the gate; nobody joins a batch whose records are committed
+        lock (_gate)
+        {
+            batch.Begin(_filling.FirstLsn); // empty: no part of what waits any more
+        }
+
+        WakeRoom();
+        return true;
+    }
+
+    private void Write(CommitBatch batch)
+    {
+        var head = HeadOf(batch.FirstLsn, batch.Records);
+        var bytes = batch.Seal(head, out var checksum);
+        _chain.Write(bytes, head, _previous);
+        if (_options.Sync != SyncMode.Os)
+        {
+            _chain.Sync();
+        }
+
+        _previous = checksum;
+        Statistics.Count(batch.Records, bytes.Length);
+    }
+
+    private void WriteEach(CommitBatch batch)
+    {
+        foreach (var record in new BatchRecords(batch.Bytes[BatchFormat.HeadBytes..], batch.FirstLsn))
+        {
+            var length = BatchFormat.HeadBytes + BatchFormat.RecordBytes(record.Payload.Length);
+            var whole = BatchFormat.Align(length);
+            if (_single.Length < whole)
+            {
+                _single = new byte[Math.Max(whole, _single.Length * 2)];
+            }
+
+            var bytes = _single.AsSpan(0, whole);
+            BatchFormat.WriteRecord(bytes[BatchFormat.HeadBytes..length], record.Payload, default);
+            bytes[length..].Clear();
+            var head = HeadOf(record.Lsn, 1);
+            var checksum = BatchFormat.Seal(bytes[..length], head);
+            _chain.Write(bytes, head, _previous);
+            _chain.Sync();
+            _previous = checksum;
+            Statistics.Count(1, whole);
+        }
+    }
+
+    private BatchHead HeadOf(ulong firstLsn, int records) => new()
+    {
+        Flags = _options.Sync == SyncMode.Os ? BatchFormat.Unsynced : 0,
+        Records = records,
+        Identity = _identity,
+        FirstLsn = firstLsn,
+        Epoch = _epoch,
+        Time = _time.GetMicroseconds(),
+        Previous = _previous,
+    };
+
+    private void Fail(Exception failure)
+    {
+        CommitBatch filling;
+        lock (_gate)
+        {
+            if (_failure is not null)
+            {
+                return;
+            }
+
+            _failure = failure;
+            filling = _filling;
+            Monitor.PulseAll(_gate);
+        }
+
+        filling.Release(new JournalException("the journal could not be written; this was not", failure));
+        WakeRoom();
+        _failed.TrySetResult(failure);
+    }
+
+    private void WakeRoom()
+    {
+        TaskCompletionSource? room;
+        lock (_gate)
+        {
+            (room, _room) = (_room, null);
+        }
+
+        room?.TrySetResult();
+    }
+}

@@ -1,23 +1,11 @@
 using Lakou.Core.Configuration;
+using Lakou.Log;
 
 namespace Lakou.Messaging.Store;
 
 internal enum StoreKind
 {
     Embedded,
-}
-
-/// <summary>When a change counts as stored, and is answered.</summary>
-internal enum SyncMode
-{
-    /// <summary>Once it is on disk; those that come at the same time share one write.</summary>
-    Group,
-
-    /// <summary>Once it is on disk, each by a write of its own.</summary>
-    Each,
-
-    /// <summary>Once the operating system has it: lost when the machine loses power, kept when Lakou alone dies.</summary>
-    Os,
 }
 
 internal sealed record StoreOptions

@@ -1,3 +1,5 @@
+using Lakou.Log;
+
 namespace Lakou.Messaging.Store;
 
 /// <summary>The store, checked and immutable.</summary>

@@ -19,6 +19,9 @@ public sealed class FrameBlock : IDisposable
 
     public ReadOnlySpan<byte> Frames => _buffer.AsSpan(_start, _length);
 
+    /// <summary>The same; good until this is disposed.</summary>
+    public ReadOnlyMemory<byte> Memory => _buffer.AsMemory(_start, _length);
+
     internal Span<byte> Buffer => _buffer;
 
     public Enumerator GetEnumerator() => new(Frames);

@@ -16,7 +16,8 @@ internal sealed record KeyWork(UInt128 Fingerprint, ulong Token, ulong? Outcome)
 
 /// <summary>
 /// All keys in one table: those by which events are known that were accepted, and those of work that is to be done once. A key is the first half of a SHA-256
-/// over its scope and name, so that nobody can make two of them meet. Bounded: when it is full, what would end first ends.
+/// over its scope and name, so that nobody can make two of them meet. Bounded: when it is full, events are forgotten before their time, those first
+/// that would be first.
 /// </summary>
 internal sealed class KeyTable
 {
@@ -26,6 +27,9 @@ internal sealed class KeyTable
     private const RecordKind KeysChunk = (RecordKind)5;
 
     private readonly Dictionary<UInt128, Key> _keys = [];
+
+    // Work that is being done, by its token.
+    private readonly Dictionary<ulong, UInt128> _reserved = [];
 
     // By when they end, in steps; a key that was renewed is in an older one too, where it is passed over.
     private readonly SortedDictionary<long, List<UInt128>> _buckets = [];
@@ -38,11 +42,18 @@ internal sealed class KeyTable
     /// <summary>Keys of events that ended before their time because the table was full.</summary>
     public long Evicted { get; private set; }
 
+    /// <summary>Whether another piece of work may be reserved.</summary>
+    public bool HasRoomForWork => _reserved.Count < Max;
+
     /// <summary>Where the next outcome goes, in the file of outcomes.</summary>
     public ulong OutcomeEnd { get; private set; }
 
 
     public bool TryGet(UInt128 hash, long now, out Key key) => _keys.TryGetValue(hash, out key) && key.Expires > now;
+
+    /// <summary>The key that is reserved under a token.</summary>
+    public bool TryGetHeld(ulong token, long now, out UInt128 hash)
+        => _reserved.TryGetValue(token, out hash) && TryGet(hash, now, out var key) && key.Work is { Outcome: null } work && work.Token == token;
 
     public void AddEvent(UInt128 hash, long expires, EventPlace place) => Put(hash, new(expires, place, null));
 
@@ -74,7 +85,7 @@ internal sealed class KeyTable
         var hash = record.Hash();
         if (_keys.TryGetValue(hash, out var key) && key.Work?.Token == record.ULong())
         {
-            _keys.Remove(hash);
+            Remove(hash, key);
         }
     }
 
@@ -131,7 +142,17 @@ internal sealed class KeyTable
 
     private void Put(UInt128 hash, in Key key)
     {
+        if (_keys.TryGetValue(hash, out var old) && old.Work is { } done)
+        {
+            _reserved.Remove(done.Token);
+        }
+
         _keys[hash] = key;
+        if (key.Work is { Outcome: null } work)
+        {
+            _reserved[work.Token] = hash;
+        }
+
         var step = key.Expires / BucketMicroseconds;
         if (!_buckets.TryGetValue(step, out var bucket))
         {
@@ -139,24 +160,41 @@ internal sealed class KeyTable
         }
 
         bucket.Add(hash);
-        while (_keys.Count > Max && _buckets.First() is var first)
+        if (_keys.Count > Max)
         {
-            Evicted += RemoveBucket(first.Key, first.Value, long.MaxValue);
+            Evict();
         }
     }
 
-    private int RemoveBucket(long step, List<UInt128> hashes, long now)
+    /// <summary>Keys of events leave, those first that would end first; who takes work twice may be wrong, so its keys stay.</summary>
+    private void Evict()
     {
-        var before = _keys.Count;
+        foreach (var hash in _buckets.Values.SelectMany(bucket => bucket).Where(hash => _keys.TryGetValue(hash, out var key) && key.Work is null).Take(Math.Max(1, Max / 100)).ToArray())
+        {
+            _keys.Remove(hash);
+            Evicted++;
+        }
+    }
+
+    private void RemoveBucket(long step, List<UInt128> hashes, long now)
+    {
         foreach (var hash in hashes)
         {
             if (_keys.TryGetValue(hash, out var key) && key.Expires <= now && key.Expires / BucketMicroseconds <= step)
             {
-                _keys.Remove(hash);
+                Remove(hash, key);
             }
         }
 
         _buckets.Remove(step);
-        return before - _keys.Count;
+    }
+
+    private void Remove(UInt128 hash, in Key key)
+    {
+        _keys.Remove(hash);
+        if (key.Work is { } work)
+        {
+            _reserved.Remove(work.Token);
+        }
     }
 }

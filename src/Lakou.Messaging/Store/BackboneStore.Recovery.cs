@@ -2,7 +2,6 @@ using System.Globalization;
 using Lakou.Core.Disk;
 using Lakou.Core.Time;
 using Lakou.Log;
-using Lakou.Log.Recovery;
 using Lakou.Log.Segments;
 using Microsoft.Extensions.Logging;
 

@@ -130,8 +130,8 @@ internal sealed partial class BackboneStore : IAsyncDisposable
 }
 
 /// <summary>What a store gets from outside.</summary>
-/// <param name="SegmentBytesOf">Of a topic's files, by the topic's id.</param>
-internal sealed record StoreSettings(StorePlan Plan, IDisk Disk, TimeProvider Time, ILoggerFactory Loggers, Func<int, long> SegmentBytesOf)
+/// <param name="SegmentBytesOf">Of a topic's files, by the topic's name. Called on any thread.</param>
+internal sealed record StoreSettings(StorePlan Plan, IDisk Disk, TimeProvider Time, ILoggerFactory Loggers, Func<string, long> SegmentBytesOf)
 {
     /// <summary>Whether threads and timers of the store's own do the work; false for tests that do it step by step.</summary>
     public bool IsBackground { get; init; } = true;

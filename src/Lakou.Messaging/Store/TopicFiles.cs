@@ -12,7 +12,7 @@ namespace Lakou.Messaging.Store;
 /// The files that readers read: what was committed is appended here, on the writer thread of the journal, in its order. Not synced with each commit; synced before a snapshot lets
 /// the journal be cut, and made again from the journal after a crash.
 /// </summary>
-internal sealed class TopicFiles(IDisk disk, string directory, Func<int, long> segmentBytes) : IDisposable
+internal sealed class TopicFiles(IDisk disk, string directory, Func<string, long> segmentBytes) : IDisposable
 {
     private const long OutcomeSegmentBytes = 16 << 20;
 
@@ -114,7 +114,7 @@ internal sealed class TopicFiles(IDisk disk, string directory, Func<int, long> s
 
     private Files Open(TopicState topic)
     {
-        var bytes = segmentBytes(topic.Id);
+        var bytes = segmentBytes(topic.Name);
         return new(
             [.. topic.Partitions.Select((partition, i) => FrameLog.Open(disk, PathOf(topic.Id, i.ToString(CultureInfo.InvariantCulture)), bytes, partition.Start, partition.End))],
             FrameLog.Open(disk, PathOf(topic.Id, "held"), bytes, 0, topic.HeldEnd));

@@ -10,6 +10,9 @@ namespace Lakou.Messaging.Topics;
 internal sealed record TopicPlan(
     string Name, int Partitions, string Key, TimeSpan Retention, long? RetentionBytes, TimeSpan Dedup, long SegmentBytes, string Fingerprint)
 {
+    /// <summary>Of topics that nothing is said of.</summary>
+    public const long DefaultSegmentBytes = 16 << 20;
+
     public static TopicPlan Build(string name, TopicOptions options, string fingerprint)
         => new(name, options.Partitions, options.Key, options.Retention, options.RetentionSize, options.Dedup, options.Segment, fingerprint);
 }

@@ -1,0 +1,110 @@
+using Lakou.Log;
+using Lakou.Log.Frames;
+using Lakou.Messaging.Events;
+using Lakou.Messaging.Store;
+using Lakou.Messaging.Topics;
+
+namespace Lakou.Messaging;
+
+/// <summary>Events that wait until they are due, in a file of their topic; then they get a place like others, and are seen.</summary>
+internal sealed partial class Backbone
+{
+    // In one record: what is due at the same moment is released in turns of this many.
+    private const int ReleasedMost = 256;
+
+    private readonly Dictionary<TopicState, PriorityQueue<ulong, long>> _held = [];
+
+    private long NextHeld() => _held.Values.Select(held => held.TryPeek(out _, out var due) ? due : long.MaxValue).DefaultIfEmpty(long.MaxValue).Min();
+
+    private void Hold(TopicRuntime topic, ulong place, long due)
+    {
+        HeldOf(topic).Enqueue(place, due);
+        Schedule(due);
+    }
+
+    private PriorityQueue<ulong, long> HeldOf(TopicRuntime topic)
+    {
+        if (!_held.TryGetValue(topic.State, out var held))
+        {
+            _held.Add(topic.State, held = new(topic.State.Held.Select(pair => (pair.Key, pair.Value.Due))));
+        }
+
+        return held;
+    }
+
+    /// <summary>Under the gate.</summary>
+    private void ReleaseHeld(long now)
+    {
+        foreach (var topic in _served)
+        {
+            var held = HeldOf(topic);
+            while (held.TryPeek(out _, out var due) && due <= now && Store.Room(ReleasedMost * 1024, bringsData: true) == JournalRoom.Yes)
+            {
+                if (!Release(topic, held, now))
+                {
+                    return; // not on disk yet: the next tick
+                }
+            }
+        }
+    }
+
+    private bool Release(TopicRuntime topic, PriorityQueue<ulong, long> held, long now)
+    {
+        // 1. The events, from their file. Those that were accepted a moment ago are not there before they are committed.
+        var log = Store.Files.Held(topic.State.Id);
+        List<(ulong Place, byte[] Frame)> due = [];
+        var bytes = 0;
+        while (due.Count < ReleasedMost && bytes < EventLimits.Default.BatchBytes && held.TryPeek(out var place, out var at) && at <= now && place < log.End)
+        {
+            held.Dequeue();
+            using var block = log.Read(place, 1, 1);
+            if (topic.State.Held.ContainsKey(place) && block.Count > 0)
+            {
+                due.Add((place, block.Frames.ToArray()));
+                bytes += block.Frames.Length;
+            }
+        }
+
+        if (due.Count == 0)
+        {
+            return held.TryPeek(out var next, out _) && next < log.End;
+        }
+
+        // 2. One record that gives each its place.
+        var record = Store.Begin(RecordKind.Published).Int(topic.State.Id).Long(now).Long(0L).Int(due.Count);
+        var ends = topic.State.Partitions.Select(partition => partition.End).ToArray();
+        List<int> partitions = [];
+        foreach (var (place, frame) in due)
+        {
+            var read = new EventFrame(frame);
+            var partition = PartitionOf(topic, read.HasKey, read.KeyHash);
+            partitions.Add(partition);
+            FrameHead.Seal(frame, ends[partition]++, now);
+            record.Short(partition).Byte((byte)PublishedFlags.Held).Long(place);
+        }
+
+        due.ForEach(one => record.Raw(one.Frame));
+        Store.Append();
+
+        // 3. To those who want them.
+        for (var i = 0; i < due.Count; i++)
+        {
+            topic.Queues.ForEach(queue => queue.Offer(due[i].Frame, partitions[i]));
+        }
+
+        topic.Queues.ForEach(queue => queue.Pump());
+        return true;
+    }
+
+    private static int PartitionOf(TopicRuntime topic, bool hasKey, ulong key)
+    {
+        var count = topic.State.Partitions.Length;
+        if (hasKey)
+        {
+            return (int)(key % (ulong)count);
+        }
+
+        topic.NextPartition = (topic.NextPartition + 1) % count;
+        return topic.NextPartition;
+    }
+}

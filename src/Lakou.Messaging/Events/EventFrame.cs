@@ -82,9 +82,9 @@ internal readonly ref struct EventFrame(ReadOnlySpan<byte> bytes)
 
     public FrameFlags Flags => (FrameFlags)Bytes[FlagsAt];
 
-    public bool HasKey => Flags.HasFlag(FrameFlags.HasKey);
+    public bool HasKey => (Flags & FrameFlags.HasKey) == FrameFlags.HasKey;
 
-    public bool HasData => !Flags.HasFlag(FrameFlags.NoData);
+    public bool HasData => (Flags & FrameFlags.NoData) == FrameFlags.None;
 
     /// <summary>0 to 9; 9 goes first.</summary>
     public byte Priority => Bytes[PriorityAt];

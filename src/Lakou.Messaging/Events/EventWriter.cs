@@ -55,7 +55,7 @@ internal static class EventWriter
     public static void WriteBinary(EventFrame frame, IHeaderDictionary headers, IBufferWriter<byte> body)
     {
         headers["ce-specversion"] = "1.0";
-        if (frame.Flags.HasFlag(FrameFlags.Json))
+        if ((frame.Flags & FrameFlags.Json) == FrameFlags.Json)
         {
             headers.ContentType = "application/json"; // what JSON without a media type is; one that is stated comes next
         }
@@ -83,12 +83,12 @@ internal static class EventWriter
         }
 
         var data = frame.Data;
-        if (frame.Flags.HasFlag(FrameFlags.Json))
+        if ((frame.Flags & FrameFlags.Json) == FrameFlags.Json)
         {
             into.Write(",\"data\":"u8);
             into.Write(data);
         }
-        else if (frame.Flags.HasFlag(FrameFlags.Text))
+        else if ((frame.Flags & FrameFlags.Text) == FrameFlags.Text)
         {
             into.Write(",\"data\":"u8);
             JsonText.WriteString(data, into);

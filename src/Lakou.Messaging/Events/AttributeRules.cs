@@ -19,6 +19,9 @@ internal static class AttributeRules
 
     public static bool IsName(string name) => Ascii.IsValid(name) && IsName(Encoding.ASCII.GetBytes(name));
 
+    /// <param name="shown">The name or the header as the client wrote it, made harmless.</param>
+    public static Fault NotAName(string shown) => EventFaults.Malformed.With($"is not the name of an attribute; {NameRequirement}").At(shown);
+
     /// <summary>Judges a value, and tells which type an attribute of this name has.</summary>
     /// <param name="written">Integer and boolean as JSON told them apart; everything else is a string so far.</param>
     /// <returns>What is wrong; what would be right. Without the place.</returns>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using Lakou.Core.Configuration;
 using Lakou.Core.Faults;
@@ -98,7 +99,7 @@ internal sealed record EventFilterOptions(IReadOnlyDictionary<string, IReadOnlyL
             JsonTokenType.String => reader.GetString(),
             JsonTokenType.True => "true",
             JsonTokenType.False => "false",
-            JsonTokenType.Number when reader.TryGetInt32(out var integer) => integer.ToString(System.Globalization.CultureInfo.InvariantCulture),
+            JsonTokenType.Number when reader.TryGetInt32(out var integer) => integer.ToString(CultureInfo.InvariantCulture),
             _ => null,
         };
         var wrong = value is null ? "expected a string, an integer, a boolean or a list of them"

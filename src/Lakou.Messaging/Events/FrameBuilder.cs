@@ -31,16 +31,12 @@ internal ref struct FrameBuilder
     }
 
     /// <summary>Begins an attribute.</summary>
+    /// <param name="name">One that <see cref="AttributeRules.IsName(ReadOnlySpan{byte})"/>.</param>
     /// <param name="most">How long the value can become.</param>
     /// <param name="value">Where to write it, before <see cref="Close"/>.</param>
     public Fault? Open(scoped ReadOnlySpan<byte> name, int most, out Span<byte> value)
     {
         value = default;
-        if (!AttributeRules.IsName(name))
-        {
-            return EventFaults.Malformed.With($"is not the name of an attribute; {AttributeRules.NameRequirement}");
-        }
-
         if (_attributes == EventLimits.MostAttributes)
         {
             return EventFaults.TooLarge.With($"is one attribute too many; at most {EventLimits.MostAttributes}");

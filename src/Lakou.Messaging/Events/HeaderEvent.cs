@@ -44,7 +44,9 @@ internal ref struct HeaderEvent
         }
 
         var read = new HeaderEvent(contentType, media, headers, body, terms, into);
-        return read.AddContext() ?? read.AddContentType() ?? read.AddOthers() ?? read.AddTime() ?? read.AddData()?.At("body") ?? read._builder.End(read._isCloudEvent)?.At("event");
+        return read.AddContext() ?? read.AddContentType() ?? read.AddOthers() ?? read.AddTime()
+            ?? read.AddData()?.At("body")
+            ?? read._builder.End(read._isCloudEvent)?.At("event");
     }
 
     /// <summary>The first three attributes.</summary>
@@ -67,7 +69,8 @@ internal ref struct HeaderEvent
         }
 
         Span<byte> version = stackalloc byte[LongestVersion];
-        var isRight = values is [{ Length: <= LongestVersion } text] && HeaderText.Decode(text, version, out var length) is null && version[..length].SequenceEqual("1.0"u8);
+        var isRight = values is [{ Length: <= LongestVersion } text]
+            && HeaderText.Decode(text, version, out var length) is null && version[..length].SequenceEqual("1.0"u8);
         return isRight ? null : EventFaults.Malformed.With($"{Header}: {EventFaults.Show(values.ToString())} is not a version that is read here; 1.0");
     }
 
@@ -119,6 +122,11 @@ internal ref struct HeaderEvent
 
     private Fault? AddHeader(string header, scoped ReadOnlySpan<byte> name, StringValues values)
     {
+        if (!AttributeRules.IsName(name))
+        {
+            return AttributeRules.NotAName(EventFaults.Show(header));
+        }
+
         if (name.SequenceEqual("datacontenttype"u8))
         {
             return EventFaults.Malformed.With($"{header}: not allowed in binary mode; Content-Type says it");

@@ -10,7 +10,8 @@ internal static class HeaderText
     private const string Hex = "0123456789ABCDEF";
 
     /// <summary>All visible ASCII but the double quote and the percent sign.</summary>
-    private static readonly SearchValues<byte> Plain = SearchValues.Create([.. Enumerable.Range('!', '~' - '!' + 1).Select(c => (byte)c).Where(c => c is not ((byte)'"' or (byte)'%'))]);
+    private static readonly SearchValues<byte> Plain =
+        SearchValues.Create([.. Enumerable.Range('!', '~' - '!' + 1).Where(c => c is not ('"' or '%')).Select(c => (byte)c)]);
 
     /// <summary>Takes off quotes, which older senders put around, then one round of percent-encoding.</summary>
     /// <param name="into">As long as the text.</param>

@@ -1,5 +1,8 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Globalization;
+using System.Runtime.CompilerServices;
+using System.Text;
 using System.Text.Json;
 using Lakou.Core.Faults;
 
@@ -133,7 +136,7 @@ internal ref struct JsonEvents
     {
         if (!AttributeRules.IsName(name))
         {
-            return EventFaults.Malformed.With($"is not the name of an attribute; {AttributeRules.NameRequirement}").At(Place(name));
+            return AttributeRules.NotAName(Place(name));
         }
 
         foreach (var other in _others[.._otherCount])
@@ -158,7 +161,8 @@ internal ref struct JsonEvents
         var version = _known[KnownMembers.SpecVersion];
         if (version.Type != JsonTokenType.String || !Raw(version).SequenceEqual("\"1.0\""u8))
         {
-            return EventFaults.Malformed.With(version.IsUnset ? "missing; \"1.0\"" : $"{EventFaults.Show(Raw(version))} is not a version that is read here; \"1.0\"").At(Place("specversion"u8));
+            var wrong = version.IsUnset ? "missing" : $"{EventFaults.Show(Raw(version))} is not a version that is read here";
+            return EventFaults.Malformed.With($"{wrong}; \"1.0\"").At(Place("specversion"u8));
         }
 
         var builder = new FrameBuilder(_into, _terms);
@@ -216,7 +220,7 @@ internal ref struct JsonEvents
         }
 
         Span<byte> text = stackalloc byte[11]; // -2147483648
-        integer.TryFormat(text, out var length, provider: System.Globalization.CultureInfo.InvariantCulture);
+        integer.TryFormat(text, out var length, provider: CultureInfo.InvariantCulture);
         return builder.Add(name, text[..length], AttributeType.Integer);
     }
 
@@ -333,7 +337,7 @@ internal ref struct JsonEvents
     /// <summary><c>time</c>, and in a batch <c>[2].time</c>.</summary>
     private readonly string Place(ReadOnlySpan<byte> name)
     {
-        var shown = AttributeRules.IsName(name) || KnownMembers.IndexOf(name) >= 0 ? System.Text.Encoding.UTF8.GetString(name) : EventFaults.Show(name);
+        var shown = AttributeRules.IsName(name) || KnownMembers.IndexOf(name) >= 0 ? Encoding.UTF8.GetString(name) : EventFaults.Show(name);
         return _index < 0 ? shown : $"[{_index}].{shown}";
     }
 
@@ -354,7 +358,7 @@ internal ref struct JsonEvents
     }
 
     /// <summary>The members that do not stay in the order in which they came.</summary>
-    [System.Runtime.CompilerServices.InlineArray(Count)]
+    [InlineArray(Count)]
     private struct KnownMembers
     {
         public const int Id = 0;

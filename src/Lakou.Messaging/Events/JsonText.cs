@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Text;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Unicode;
@@ -46,7 +47,7 @@ internal static class JsonText
         }
 
         var at = 0;
-        while (System.Text.Rune.DecodeFromUtf8(text[at..], out _, out var length) == OperationStatus.Done)
+        while (Rune.DecodeFromUtf8(text[at..], out _, out var length) == OperationStatus.Done)
         {
             at += length;
         }

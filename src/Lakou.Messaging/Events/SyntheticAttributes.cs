@@ -10,7 +10,9 @@ internal static class SyntheticAttributes
 {
     private const int IdLength = 36;
 
-    /// <summary>A UUID of version 7 (RFC 9562 §5.7, its time continued below the millisecond by method 3 of §6.2): ordered by time, to a quarter of a microsecond.</summary>
+    /// <summary>
+    /// A UUID of version 7 (RFC 9562 §5.7), its time continued below the millisecond by method 3 of §6.2: ordered by time, to a quarter of a microsecond.
+    /// </summary>
     public static Fault? AddId(scoped ref FrameBuilder builder, TimeProvider time)
     {
         var ticks = (time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks;

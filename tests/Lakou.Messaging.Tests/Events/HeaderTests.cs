@@ -95,7 +95,7 @@ public sealed class HeaderTests
     [InlineData("ce-data", "x")]
     [InlineData("ce-é", "x")]
     public void Other_names_are_refused(string name, string value) =>
-        Assert.Equal($"{name}: is not the name of an attribute; {AttributeRules.NameRequirement}", Refusal(null, "", headers: Binary((name, value))).Detail);
+        Assert.Equal($"'{name}': is not the name of an attribute; {AttributeRules.NameRequirement}", Refusal(null, "", headers: Binary((name, value))).Detail);
 
     [Theory]
     [InlineData("ce-time", "yesterday", "ce-time: 'yesterday' is not a time; RFC 3339, such as 2026-01-31T09:30:00Z")]

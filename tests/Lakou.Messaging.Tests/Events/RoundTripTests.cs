@@ -53,7 +53,7 @@ public sealed class RoundTripTests
 
         var written = JsonNode.Parse(Modes.ToStructured(batch.FrameOf(batch.Events[0])))!.AsObject();
         Assert.True(Same(json, written), $"{json.ToJsonString()}\n{written.ToJsonString()}");
-    }).Check(Config.QuickThrowOnFailure.WithMaxTest(1_000));
+    }).Check(Config.QuickThrowOnFailure.WithMaxTest(300));
 
     [Fact]
     public void What_came_in_headers_goes_out_in_every_mode() => Prop.ForAll(Event.ToArbitrary(), json =>
@@ -65,7 +65,7 @@ public sealed class RoundTripTests
         Assert.Null(Read(batch, contentType, body, headers: headers)?.ToString());
         Modes.AssertSame(batch);
         Assert.Equal(first.Events[0].DedupHash, batch.Events[0].DedupHash);
-    }).Check(Config.QuickThrowOnFailure.WithMaxTest(1_000));
+    }).Check(Config.QuickThrowOnFailure.WithMaxTest(300));
 
     [Fact]
     public void Batches_go_out_whole() => Prop.ForAll(Event.ListOf().ToArbitrary(), events =>

@@ -60,6 +60,6 @@ internal sealed record StartOptions(StartKind Kind)
         return (text.Length == 1 || !text.StartsWith('0')) && ulong.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out offset);
     }
 
-    private static bool TryParseTime(string text, [MaybeNullWhen(false)] out DateTimeOffset time)
+    public static bool TryParseTime(string text, [MaybeNullWhen(false)] out DateTimeOffset time)
         => DateTimeOffset.TryParseExact(text, s_timeFormats, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out time);
 }

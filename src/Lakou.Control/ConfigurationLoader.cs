@@ -3,6 +3,7 @@ using System.Text;
 using Lakou.Core.Configuration;
 using Lakou.Gateway;
 using Lakou.Gateway.Listeners;
+using Lakou.Messaging;
 
 namespace Lakou.Control;
 
@@ -37,13 +38,14 @@ internal static class ConfigurationLoader
             // 2. What the values mean together. Done even when some are wrong, so that one mistake does not hide others.
             options = read;
             var gateway = GatewayPlan.Build(options.Gateway, document, directory, problems);
+            var backbone = BackbonePlan.Build(options.Backbone, document, directory, problems);
             var admin = CheckAdmin(options.Admin, gateway, problems);
-            if (options.Gateway.Listeners.Count == 0 && !problems.Any)
+            if (options.Gateway.Listeners.Count == 0 && backbone.Store is null && !problems.Any)
             {
-                problems.Add("", "there is nothing to serve; add a listener, such as listeners: { web: { address: \":8080\" } }");
+                problems.Add("", "there is nothing to serve; add a listener, such as listeners: { web: { address: \":8080\" } }, or topics");
             }
 
-            plan = problems.Any || admin is null ? null : new(gateway, admin, options, document);
+            plan = problems.Any || admin is null ? null : new(gateway, backbone, admin, options, document);
         }
 
         // 3. What a change of would matter.

@@ -101,6 +101,7 @@ internal static class Explain
         => route.Respond is { } respond ? $"respond {respond.Status}"
             : route.Redirect is { } redirect ? $"redirect {redirect.Status} to {redirect.To}"
             : route.Compose is not null ? "compose"
+            : route.Enqueue is { } enqueue ? $"enqueue {enqueue.Topic}"
             : "forward";
 
     /// <summary>Runs the filters that shape a request, and no others, over one that goes nowhere.</summary>

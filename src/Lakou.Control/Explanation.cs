@@ -20,7 +20,7 @@ internal sealed record ExplainedUpstream(string Name, int Weight, string Balance
 /// <param name="Reason">What of the route matches, or why there is none.</param>
 /// <param name="Others">The closest other routes, each with the first thing that keeps it away.</param>
 /// <param name="Filters">In running order.</param>
-/// <param name="Action"><c>forward</c>, <c>respond 200</c>, <c>redirect 308 to …</c>, <c>compose</c>.</param>
+/// <param name="Action"><c>forward</c>, <c>respond 200</c>, <c>redirect 308 to …</c>, <c>compose</c>, <c>enqueue orders</c>.</param>
 /// <param name="Target">Path and query that the endpoint would see.</param>
 /// <param name="Upstreams">Where it may be forwarded.</param>
 internal sealed record Explanation(

@@ -1,5 +1,6 @@
 using Lakou.Core.Configuration;
 using Lakou.Gateway;
+using Lakou.Messaging;
 using Lakou.Transport;
 
 namespace Lakou.Control;
@@ -8,6 +9,8 @@ namespace Lakou.Control;
 internal sealed record LakouOptions
 {
     public GatewayOptions Gateway { get; init; } = new();
+
+    public BackboneOptions Backbone { get; init; } = new();
 
     public TransportOptions Transport { get; init; } = new();
 
@@ -19,8 +22,11 @@ internal sealed record LakouOptions
 
     public TimeSpan Drain { get; init; } = TimeSpan.FromSeconds(30); // Kubernetes' terminationGracePeriodSeconds
 
-    public static ObjectShape<LakouOptions> Shape { get; } = GatewayOptions
-        .AddTo(Shapes.Object("lakou", "The whole file.", () => new LakouOptions()), o => o.Gateway, (o, v) => o with { Gateway = v })
+    public static ObjectShape<LakouOptions> Shape { get; } = BackboneOptions
+        .AddTo(
+            GatewayOptions.AddTo(Shapes.Object("lakou", "The whole file.", () => new LakouOptions()), o => o.Gateway, (o, v) => o with { Gateway = v }),
+            o => o.Backbone,
+            (o, v) => o with { Backbone = v })
         .Field("transport", TransportShape.Shape, o => o.Transport, (o, v) => o with { Transport = v }, "What moves the bytes of connections.")
         .Field("admin", AdminOptions.Shape, o => o.Admin, (o, v) => o with { Admin = v }, "The listener for operators.")
         .Field("log", LogOptions.Shape, o => o.Log, (o, v) => o with { Log = v }, "What is written to standard output and standard error.")

@@ -1,15 +1,17 @@
 using Lakou.Core.Configuration;
 using Lakou.Gateway;
 using Lakou.Gateway.Listeners;
+using Lakou.Messaging;
 
 namespace Lakou.Control;
 
 /// <summary>The whole configuration, checked and immutable.</summary>
 /// <param name="Gateway">Listeners, upstreams, routes.</param>
+/// <param name="Backbone">Store, topics, subscriptions.</param>
 /// <param name="Admin">Where operators connect.</param>
 /// <param name="Options">As written.</param>
 /// <param name="Document">The file, with places for problems found later.</param>
-internal sealed record LakouPlan(GatewayPlan Gateway, ListenerAddress Admin, LakouOptions Options, ConfigDocument Document);
+internal sealed record LakouPlan(GatewayPlan Gateway, BackbonePlan Backbone, ListenerAddress Admin, LakouOptions Options, ConfigDocument Document);
 
 /// <summary>What became of a file.</summary>
 /// <param name="Plan">Null when there are problems.</param>

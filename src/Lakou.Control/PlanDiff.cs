@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Lakou.Gateway;
+using Lakou.Messaging;
 
 namespace Lakou.Control;
 
@@ -28,41 +29,41 @@ internal sealed record NameDiff(IReadOnlyList<string> Added, IReadOnlyList<strin
 /// <param name="Listeners">By name.</param>
 /// <param name="Upstreams">By name.</param>
 /// <param name="Routes">By name; a change of the common <c>filters</c> changes every route.</param>
-/// <param name="Settings">Other keys of the file whose content changed: <c>transport</c>, <c>admin</c>, <c>log</c>, <c>telemetry</c>, <c>drain</c>.</param>
-internal sealed record PlanDiff(NameDiff Listeners, NameDiff Upstreams, NameDiff Routes, IReadOnlyList<string> Settings)
+/// <param name="Topics">By name.</param>
+/// <param name="Subscriptions">By name.</param>
+/// <param name="Settings">Other keys of the file whose content changed: <c>store</c>, <c>transport</c>, <c>admin</c>, <c>log</c>, <c>telemetry</c>, <c>drain</c>.</param>
+internal sealed record PlanDiff(
+    NameDiff Listeners, NameDiff Upstreams, NameDiff Routes, NameDiff Topics, NameDiff Subscriptions, IReadOnlyList<string> Settings)
 {
-    public static readonly PlanDiff None = new(NameDiff.None, NameDiff.None, NameDiff.None, []);
+    public static readonly PlanDiff None = new(NameDiff.None, NameDiff.None, NameDiff.None, NameDiff.None, NameDiff.None, []);
 
-    private static readonly string[] SettingKeys = ["transport", "admin", "log", "telemetry", "drain"];
+    private static readonly string[] SettingKeys = ["store", "transport", "admin", "log", "telemetry", "drain"];
 
-    public bool IsEmpty => Listeners.IsEmpty && Upstreams.IsEmpty && Routes.IsEmpty && Settings.Count == 0;
+    public bool IsEmpty => Listeners.IsEmpty && Upstreams.IsEmpty && Routes.IsEmpty && Topics.IsEmpty && Subscriptions.IsEmpty && Settings.Count == 0;
 
     /// <summary><c>+ route hello</c>, <c>~ upstream orders</c>, <c>- listener web</c>.</summary>
     public IReadOnlyList<string> Lines =>
     [
-        .. Listeners.Lines("listener"), .. Upstreams.Lines("upstream"), .. Routes.Lines("route"), .. Settings.Select(key => $"~ {key}"),
+        .. Listeners.Lines("listener"), .. Upstreams.Lines("upstream"), .. Routes.Lines("route"),
+        .. Topics.Lines("topic"), .. Subscriptions.Lines("subscription"), .. Settings.Select(key => $"~ {key}"),
     ];
 
-    public static PlanDiff Between(GatewayPlan? from, GatewayPlan to)
-    {
-        from ??= GatewayPlan.Empty;
-        return new(
-            NameDiff.Between(Prints(from.Listeners, plan => plan.Fingerprint), Prints(to.Listeners, plan => plan.Fingerprint)),
-            NameDiff.Between(Prints(from.Upstreams, plan => plan.Fingerprint), Prints(to.Upstreams, plan => plan.Fingerprint)),
-            NameDiff.Between(Prints(from.Routes, plan => plan.Fingerprint), Prints(to.Routes, plan => plan.Fingerprint)),
-            []);
-    }
-
     public static PlanDiff Between(LakouPlan? from, LakouPlan to)
-        => Between(from?.Gateway, to.Gateway) with
-        {
-            Settings = [.. SettingKeys.Where(key => from?.Document.Find(key)?.Fingerprint() != to.Document.Find(key)?.Fingerprint())],
-        };
+    {
+        var (gateway, backbone) = (from?.Gateway ?? GatewayPlan.Empty, from?.Backbone ?? BackbonePlan.Empty);
+        return new(
+            NameDiff.Between(Prints(gateway.Listeners, plan => plan.Fingerprint), Prints(to.Gateway.Listeners, plan => plan.Fingerprint)),
+            NameDiff.Between(Prints(gateway.Upstreams, plan => plan.Fingerprint), Prints(to.Gateway.Upstreams, plan => plan.Fingerprint)),
+            NameDiff.Between(Prints(gateway.Routes, plan => plan.Fingerprint), Prints(to.Gateway.Routes, plan => plan.Fingerprint)),
+            NameDiff.Between(Prints(backbone.Topics, plan => plan.Fingerprint), Prints(to.Backbone.Topics, plan => plan.Fingerprint)),
+            NameDiff.Between(Prints(backbone.Subscriptions, plan => plan.Fingerprint), Prints(to.Backbone.Subscriptions, plan => plan.Fingerprint)),
+            [.. SettingKeys.Where(key => from?.Document.Find(key)?.Fingerprint() != to.Document.Find(key)?.Fingerprint())]);
+    }
 
     /// <summary>One line for a log: <c>1 route changed, 2 upstreams added</c>.</summary>
     public override string ToString()
     {
-        string[] parts = [.. Count(Listeners, "listener"), .. Count(Upstreams, "upstream"), .. Count(Routes, "route"), .. Settings.Select(key => $"{key} changed")];
+        string[] parts = [.. Count(Listeners, "listener"), .. Count(Upstreams, "upstream"), .. Count(Routes, "route"), .. Count(Topics, "topic"), .. Count(Subscriptions, "subscription"), .. Settings.Select(key => $"{key} changed")];
         return parts.Length == 0 ? "nothing changed" : string.Join(", ", parts);
 
         static IEnumerable<string> Count(NameDiff diff, string word) =>

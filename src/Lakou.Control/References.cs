@@ -6,6 +6,7 @@ using Lakou.Core.Metrics;
 using Lakou.Gateway;
 using Lakou.Gateway.Observation;
 using Lakou.Http;
+using Lakou.Messaging;
 using Lakou.Transport;
 
 namespace Lakou.Control;
@@ -18,7 +19,7 @@ internal static class References
     /// <summary>Every code that any room declares, by name.</summary>
     public static IReadOnlyList<FaultCode> FaultCodes { get; } =
     [
-        .. new[] { typeof(FaultCode), typeof(FaultBody), typeof(LakouTransport), typeof(GatewayPlan), typeof(References) }
+        .. new[] { typeof(FaultCode), typeof(FaultBody), typeof(LakouTransport), typeof(GatewayPlan), typeof(BackbonePlan), typeof(References) }
             .SelectMany(room => room.Assembly.GetTypes())
             .SelectMany(type => type.GetFields(BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic))
             .Where(field => field.FieldType == typeof(FaultCode))

@@ -118,6 +118,7 @@ internal sealed record GatewayPlan(
             PathTemplate.Parse(redirect.To, pattern, $"{path}.redirect", problems);
         }
 
+        options.Enqueue?.Check(pattern, path, document, problems);
         var compose = options.Compose is null ? null : ComposePlan.Build(options.Compose, pattern, path, problems);
         var filters = FilterCatalog.All
             .Where(filter => (options.Filters.TryGetValue(filter.Name, out var own) || common.TryGetValue(filter.Name, out own)) && own is not null)
@@ -130,7 +131,7 @@ internal sealed record GatewayPlan(
             filter.Descriptor.Check(filter.Options, pattern, at, problems);
         }
 
-        return new(name, options.Match, pattern, filters, options.To ?? [], options.Respond, options.Redirect, compose, fingerprint);
+        return new(name, options.Match, pattern, filters, options.To ?? [], options.Respond, options.Redirect, compose, options.Enqueue, fingerprint);
 
         void CheckUpstream(string at, string upstream)
         {

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using Lakou.Core.Configuration;
 using Lakou.Core.Time;
+using Lakou.Gateway.Actions.Enqueue;
 using Lakou.Gateway.Layer4;
 using Lakou.Gateway.Listeners;
 using Lakou.Gateway.Observation;
@@ -78,6 +79,9 @@ internal sealed class GatewayState : IAsyncDisposable
     /// <summary>What carries HTTP/3 in place of msquic.</summary>
     public IMultiplexedConnectionListenerFactory? Quic { get; init; }
 
+    /// <summary>Where routes find the backbone.</summary>
+    public EnqueueState Enqueue { get; init; } = new();
+
     /// <summary>Where a listener is bound.</summary>
     public EndPoint EndPointOf(string listener) => _listeners[listener].LocalEndPoint;
 
@@ -127,7 +131,7 @@ internal sealed class GatewayState : IAsyncDisposable
                 route => route.Name,
                 route => _routes.TryGetValue(route.Name, out var state) && state.Plan.Fingerprint == route.Fingerprint && KeepsUpstreams(state)
                     ? state
-                    : new RouteState(route, name => _upstreams[name], Metrics.Route(route.Name), Time),
+                    : new RouteState(route, name => _upstreams[name], Enqueue, Metrics.Route(route.Name), Time),
                 StringComparer.Ordinal);
             var router = plan.Router.Select(route => routes[route.Name]);
             var before = _routes;

@@ -34,7 +34,7 @@ internal sealed record BackbonePlan(
         {
             if (!written.Contains(subscription.Topic, StringComparer.Ordinal))
             {
-                problems.Add($"subscriptions.{name}.topic", $"unknown topic '{subscription.Topic}'{Nearest.Suggest(subscription.Topic, written)}");
+                problems.Add($"subscriptions.{name}.topic", $"unknown topic '{subscription.Topic}'{(written.Length > 0 ? Nearest.Suggest(subscription.Topic, written) : $"; add topics: {{ {subscription.Topic}: {{}} }}")}");
             }
 
             subscriptions.Add(name, SubscriptionPlan.Build(name, subscription, Print(document, $"subscriptions.{name}")));

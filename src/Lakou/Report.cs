@@ -16,9 +16,11 @@ internal static class Report
         }
     }
 
-    /// <summary><c>3 listeners, 1 route, 2 upstreams</c></summary>
+    /// <summary><c>3 listeners, 1 route, 2 upstreams</c>, and <c>2 topics, 3 subscriptions</c> where there are any.</summary>
     public static string Contents(LakouPlan plan)
-        => $"{Count(plan.Gateway.Listeners.Count, "listener")}, {Count(plan.Gateway.Routes.Count, "route")}, {Count(plan.Gateway.Upstreams.Count, "upstream")}";
+        => $"{Count(plan.Gateway.Listeners.Count, "listener")}, {Count(plan.Gateway.Routes.Count, "route")}, {Count(plan.Gateway.Upstreams.Count, "upstream")}"
+            + (plan.Backbone.Topics.Count > 0 ? $", {Count(plan.Backbone.Topics.Count, "topic")}" : "")
+            + (plan.Backbone.Subscriptions.Count > 0 ? $", {Count(plan.Backbone.Subscriptions.Count, "subscription")}" : "");
 
     /// <summary>What is served, and a line for every listener with the address it has.</summary>
     public static void Started(TextWriter to, LakouHost host, LakouPlan plan, string what)

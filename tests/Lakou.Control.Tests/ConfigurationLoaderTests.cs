@@ -13,6 +13,8 @@ public sealed class ConfigurationLoaderTests
     [InlineData("listeners: { web: { address: \":80\" } }\nadmin: { address: \":9900\" }", "lakou.yaml:2:19 admin.address: :9900 can be reached from other machines; set admin.token, or use 127.0.0.1")]
     [InlineData("listeners: { web: { address: \":80\" } }\nadmin: { address: nowhere }", "admin.address: not an address; use")]
     [InlineData("listeners: { web: { address: \":80\" } }\ndrain: 30", "drain: expected a duration such as 5s or 250ms, not")]
+    [InlineData("topics: { orders: {} }\nroutes: { all: { match: { path: / }, enqueue: ordes } }", "lakou.yaml:2:47 routes.all.enqueue: unknown topic 'ordes'; did you mean 'orders'?")]
+    [InlineData("topics: { orders: {} }\nsubscriptions: { billing: { topic: ordes } }", "lakou.yaml:2:36 subscriptions.billing.topic: unknown topic 'ordes'; did you mean 'orders'?")]
     [InlineData("listeners: { web: { address: \":80\" } }\ntelemetry: { otlp: collector }", "telemetry.otlp: expected an address such as http://127.0.0.1:4317")]
     public void What_is_wrong_is_told_with_its_place(string yaml, string expected)
     {
@@ -65,6 +67,31 @@ public sealed class ConfigurationLoaderTests
         Assert.NotEqual(before.Fingerprint, after.Fingerprint);
         Assert.Equal(["~ listener web"], PlanDiff.Between(before.Plan, after.Plan!).Lines);
         Directory.Delete(folder, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("topics: { orders: {} }")]
+    [InlineData("store: {}")]
+    public void A_backbone_alone_is_worth_serving(string yaml) => Assert.Equal("/data", Load(yaml).Plan!.Backbone.Store!.Path);
+
+    [Fact]
+    public void What_changed_of_the_backbone_is_told()
+    {
+        var before = Load("""
+            topics: { a: {}, b: {} }
+            subscriptions: { s: { topic: a }, t: { topic: b } }
+            """).Plan!;
+        var after = Load("""
+            store: { sync: each }
+            topics: { a: { retention: 1d }, c: {} }
+            subscriptions: { s: { topic: c }, u: { topic: a } }
+            """).Plan!;
+        var diff = PlanDiff.Between(before, after);
+        Assert.Equal(["- topic b", "~ topic a", "+ topic c", "- subscription t", "~ subscription s", "+ subscription u", "~ store"], diff.Lines);
+        Assert.StartsWith("1 topic added (c), 1 topic changed (a), 1 topic removed (b), 1 subscription added (u), ", diff.ToString(), StringComparison.Ordinal);
+        Assert.False(diff.IsEmpty);
+        Assert.True(PlanDiff.Between(after, after).IsEmpty);
+        Assert.Equal(["+ topic a", "+ topic b", "+ subscription s", "+ subscription t"], PlanDiff.Between(null, before).Lines);
     }
 
     private static void WriteCertificate(string folder)

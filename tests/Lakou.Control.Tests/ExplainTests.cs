@@ -14,7 +14,9 @@ public sealed class ExplainTests
           orders:  { match: { path: "/api/orders/**", methods: [GET] }, filters: { strip-prefix: /api, timeout: { total: 3s } }, to: orders }
           items:   { match: { path: "/items/{id}" }, filters: { rewrite: "/v2/items/{id}" }, to: [ { upstream: orders, weight: 9 }, { upstream: more } ] }
           page:    { match: { path: "/page/{id}" }, compose: { parts: { order: { to: orders, path: "/orders/{id}" }, more: { to: more, path: "/more?of={id}{query}", optional: true } } } }
+          events:  { match: { path: /events, methods: [POST] }, enqueue: clicks }
           hosted:  { match: { host: a.example.org, path: / }, respond: { status: 204 } }
+        topics: { clicks: {} }
         """, "/", ReferenceSource.None).Plan!.Gateway;
 
     [Fact]
@@ -35,6 +37,14 @@ public sealed class ExplainTests
         Assert.Equal("/v2/items/a%20b", explained.Target);
         Assert.Equal([9, 1], explained.Upstreams.Select(upstream => upstream.Weight));
         Assert.Equal(2, explained.Listeners.Count);
+    }
+
+    [Fact]
+    public void A_request_that_becomes_an_event_shows_its_topic()
+    {
+        var explained = Explain.Request(Plan, "POST", "/events", new HeaderDictionary());
+        Assert.Equal(("enqueue clicks", null, 0), (explained.Action, explained.Target, explained.Upstreams.Count));
+        Assert.Contains("action    enqueue clicks\n", explained.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -38,7 +38,7 @@ public sealed class ReferencesTests
     {
         var schema = JsonNode.Parse(References.Schema())!;
         Assert.Equal(
-            ["listeners", "upstreams", "filters", "routes", "transport", "admin", "log", "telemetry", "drain"],
+            ["listeners", "upstreams", "filters", "routes", "store", "topics", "subscriptions", "transport", "admin", "log", "telemetry", "drain"],
             schema["$defs"]!["lakou"]!["properties"]!.AsObject().Select(property => property.Key));
     }
 

@@ -28,7 +28,7 @@ public sealed class ReloadTests
         await File.WriteAllTextAsync(world.File, World.Hello.Replace("hello\\n", "hi\\n", StringComparison.Ordinal), Cancel);
         var response = await world.Admin.PostAsync("/v1/config/reload", null, Cancel);
         Assert.Equal(
-            """{"version":2,"diff":{"listeners":{"added":[],"removed":[],"changed":[]},"upstreams":{"added":[],"removed":[],"changed":[]},"routes":{"added":[],"removed":[],"changed":["hello"]},"settings":[],"isEmpty":false,"lines":["~ route hello"]}}""",
+            """{"version":2,"diff":{"listeners":{"added":[],"removed":[],"changed":[]},"upstreams":{"added":[],"removed":[],"changed":[]},"routes":{"added":[],"removed":[],"changed":["hello"]},"topics":{"added":[],"removed":[],"changed":[]},"subscriptions":{"added":[],"removed":[],"changed":[]},"settings":[],"isEmpty":false,"lines":["~ route hello"]}}""",
             await response.Content.ReadAsStringAsync(Cancel));
         Assert.Equal("hi\n", await world.Client().GetStringAsync("/hello", Cancel));
         Assert.Equal("api", (string?)(await world.GetAsync("/v1/config"))["trigger"]);

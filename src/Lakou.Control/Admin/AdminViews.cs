@@ -31,10 +31,11 @@ internal sealed record RoutesView(IReadOnlyList<RouteView> Routes);
 /// <param name="Name">Its key in the file.</param>
 /// <param name="Match">Which requests it takes.</param>
 /// <param name="Filters">In running order.</param>
-/// <param name="Action"><c>forward</c>, <c>respond</c>, <c>redirect</c> or <c>compose</c>.</param>
+/// <param name="Action"><c>forward</c>, <c>respond</c>, <c>redirect</c>, <c>compose</c> or <c>enqueue</c>.</param>
 /// <param name="To">The upstreams it forwards to.</param>
+/// <param name="Topic">The topic whose events its requests become.</param>
 internal sealed record RouteView(
-    string Name, MatchView Match, IReadOnlyList<ExplainedFilter> Filters, string Action, IReadOnlyList<TargetView> To);
+    string Name, MatchView Match, IReadOnlyList<ExplainedFilter> Filters, string Action, IReadOnlyList<TargetView> To, string? Topic);
 
 /// <summary>Values of headers and parameters are left out: they may be secrets.</summary>
 internal sealed record MatchView(

@@ -1,5 +1,6 @@
 using Lakou.Gateway.Actions;
 using Lakou.Gateway.Actions.Compose;
+using Lakou.Gateway.Actions.Enqueue;
 using Lakou.Gateway.Filters;
 
 namespace Lakou.Gateway.Routing;
@@ -16,6 +17,7 @@ internal sealed record RoutePlan(
     RespondOptions? Respond,
     RedirectOptions? Redirect,
     ComposePlan? Compose,
+    EnqueueOptions? Enqueue,
     string Fingerprint)
 {
     /// <summary>Names of those that it sends requests to; one may come twice.</summary>

@@ -1,5 +1,6 @@
 using Lakou.Gateway.Actions;
 using Lakou.Gateway.Actions.Compose;
+using Lakou.Gateway.Actions.Enqueue;
 using Lakou.Gateway.Filters;
 using Lakou.Gateway.Observation;
 using Lakou.Gateway.Upstreams;
@@ -12,12 +13,12 @@ internal sealed class RouteState
 {
     private readonly ForwardAction? _forward;
 
-    public RouteState(RoutePlan plan, Func<string, UpstreamState> upstream, RouteMetrics metrics, TimeProvider time)
+    public RouteState(RoutePlan plan, Func<string, UpstreamState> upstream, EnqueueState enqueue, RouteMetrics metrics, TimeProvider time)
     {
         Plan = plan;
         Metrics = metrics;
         var context = new FilterContext(plan.Name, plan.Pattern, time);
-        var chain = Action(plan, upstream, out var forward);
+        var chain = Action(plan, upstream, enqueue, out var forward);
         _forward = plan.Filters.Count == 0 ? forward : null;
         for (var i = plan.Filters.Count - 1; i >= 0; i--)
         {
@@ -36,7 +37,7 @@ internal sealed class RouteState
     /// <summary>Runs the chain; a route that only forwards needs neither a chain nor its <see cref="Task"/>.</summary>
     public ValueTask ServeAsync(Exchange exchange) => _forward?.ForwardAsync(exchange) ?? new(Chain(exchange.Http));
 
-    private static RequestDelegate Action(RoutePlan plan, Func<string, UpstreamState> upstream, out ForwardAction? forward)
+    private static RequestDelegate Action(RoutePlan plan, Func<string, UpstreamState> upstream, EnqueueState enqueue, out ForwardAction? forward)
     {
         forward = null;
         if (plan.Respond is { } respond)
@@ -53,6 +54,11 @@ internal sealed class RouteState
         if (plan.Compose is { } compose)
         {
             return new ComposeAction(compose, upstream).InvokeAsync;
+        }
+
+        if (plan.Enqueue is { } submitted)
+        {
+            return new EnqueueAction(submitted, enqueue).InvokeAsync;
         }
 
         forward = new ForwardAction([.. plan.To.Select(target => (upstream(target.Upstream), target.Weight))]);

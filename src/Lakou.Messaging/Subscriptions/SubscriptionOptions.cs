@@ -1,4 +1,5 @@
 using Lakou.Core.Configuration;
+using Lakou.Messaging.Events;
 
 namespace Lakou.Messaging.Subscriptions;
 
@@ -40,6 +41,8 @@ internal sealed record SubscriptionOptions
 
     public StartOptions Start { get; init; } = StartOptions.Earliest;
 
+    public EventFilterOptions? Filter { get; init; }
+
     public TimeSpan Lease { get; init; } = TimeSpan.FromSeconds(30); // NATS JetStream's ack wait
 
     public RetryOptions Retry { get; init; } = new();
@@ -60,6 +63,7 @@ internal sealed record SubscriptionOptions
         .Field("mode", Shapes.Choice(("queue", SubscriptionMode.Queue), ("log", SubscriptionMode.Log)), o => o.Mode, (o, v) => o with { Mode = v }, "`queue`: workers lease events and acknowledge each; `log`: readers go through each partition in order and commit how far they are.")
         .Field("order", Shapes.Choice(("none", SubscriptionOrder.None), ("key", SubscriptionOrder.Key)), o => o.Order, (o, v) => o with { Order = v }, "`key`: events with one key are given out one after the other, also while the first of them is being retried; other keys go on. A log has the order of its partitions.")
         .Field("start", StartOptions.Shape, o => o.Start, (o, v) => o with { Start = v }, "Where it begins when it is new. `earliest`, because a subscription that was renamed or came late then sees too much, which `seek` passes over, and never too little, which nobody would notice.")
+        .Field("filter", EventFilterOptions.Shape, o => o.Filter, (o, v) => o with { Filter = v }, "Attributes that an event must have to be seen here, each with a value, a beginning such as `order.*`, or a list of these; all must match.")
         .Field("lease", Shapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromHours(12)), o => o.Lease, (o, v) => o with { Lease = v }, "How long a worker has an event before another gets it, unless it extends the lease.")
         .Field("retry", RetryOptions.Shape, o => o.Retry, (o, v) => o with { Retry = v }, "When an event comes again that was not acknowledged, and when it is dead. A list is a `schedule`.")
         .Field("in-flight", Shapes.Integer(1, 100_000), o => o.InFlight, (o, v) => o with { InFlight = v }, "Most events that are leased at a time.")

@@ -1,9 +1,12 @@
+using Lakou.Messaging.Events;
+
 namespace Lakou.Messaging.Subscriptions;
 
-/// <summary>A subscription, checked and immutable. What stands after <paramref name="Start"/> counts for queues alone, but for the pause.</summary>
+/// <summary>A subscription, checked and immutable. What stands from <paramref name="Lease"/> to <paramref name="DeadMax"/> counts for queues alone.</summary>
 /// <param name="Name">Its key in the file.</param>
 /// <param name="Topic">Name of the topic.</param>
 /// <param name="Start">Where it begins when it is new.</param>
+/// <param name="Filter">What it sees; null for everything.</param>
 /// <param name="InFlight">Most events that are leased at a time.</param>
 /// <param name="Window">Events looked at beyond the first unfinished one of a partition.</param>
 /// <param name="DeadKeep">How long dead events are kept.</param>
@@ -16,6 +19,7 @@ internal sealed record SubscriptionPlan(
     SubscriptionMode Mode,
     SubscriptionOrder Order,
     StartOptions Start,
+    EventFilter? Filter,
     TimeSpan Lease,
     RetryPlan Retry,
     int InFlight,
@@ -34,6 +38,7 @@ internal sealed record SubscriptionPlan(
         options.Mode,
         options.Order,
         options.Start,
+        options.Filter is null ? null : new EventFilter(options.Filter),
         options.Lease,
         RetryPlan.Build(options.Retry),
         options.InFlight,

@@ -20,7 +20,7 @@ internal sealed record TopicOptions
         .Where(name => name is not ("data" or "specversion"), "an attribute that tells events apart, such as subject");
 
     public static Shape<TopicOptions> Shape { get; } = Shapes.Object("topic", "A durable, partitioned sequence of events.", () => new TopicOptions())
-        .Field("partitions", Shapes.Integer(1, 256), o => o.Partitions, (o, v) => o with { Partitions = v }, "Sequences of their own, each with its offsets. Events with one key are in one of them, in the order in which they were accepted.")
+        .Field("partitions", Shapes.Integer(1, 256), o => o.Partitions, (o, v) => o with { Partitions = v }, "Sequences of their own, each with its offsets. Events with one key are in one of them, in the order in which they were accepted. Their number is for ever: of a topic that exists it cannot change.")
         .Field("key", KeyShape, o => o.Key, (o, v) => o with { Key = v }, "The attribute of an event that decides its partition; an event without it goes to any.")
         .Field("retention", Shapes.Duration(TimeSpan.FromMinutes(1), TimeSpan.FromDays(3650)), o => o.Retention, (o, v) => o with { Retention = v }, "How long events are kept; they go in whole segments, so some stay a while longer.")
         .Field("retention-size", Shapes.Size(1 << 20, 1L << 50), o => o.RetentionSize, (o, v) => o with { RetentionSize = v }, "Most bytes of all partitions together, where that is reached before `retention`; the oldest go.")

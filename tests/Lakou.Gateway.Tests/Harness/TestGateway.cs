@@ -14,7 +14,8 @@ namespace Lakou.Gateway.Tests.Harness;
 internal sealed class TestGateway : IAsyncDisposable
 {
     private static readonly Shape<GatewayOptions> Root =
-        GatewayOptions.AddTo(Shapes.Object("test", "The gateway's part of the file.", () => new GatewayOptions()), o => o, (_, v) => v);
+        GatewayOptions.AddTo(Shapes.Object("test", "The gateway's part of the file.", () => new GatewayOptions()), o => o, (_, v) => v)
+            .Field("topics", Shapes.Named(Shapes.Object("topic", "Its name is all that the gateway knows of it.", () => "")), _ => null, (o, _) => o, "Topics.");
 
     private readonly MemoryStream _log = new();
     private readonly AccessLog _accessLog;

@@ -61,6 +61,7 @@ internal sealed partial class Backbone
                 Declare(topic, isByHand: false, "");
             }
 
+            DeclareByHand(plan, topics: true);
             lsn = Store.State.Lsn;
         }
 
@@ -72,6 +73,9 @@ internal sealed partial class Backbone
             {
                 Declare(subscription, isByHand: false, "");
             }
+
+            DeclareByHand(plan, topics: false);
+            _plan = plan;
 
             foreach (var name in _queues.Keys.Concat(_logs.Keys).Where(name => !plan.Subscriptions.ContainsKey(name) && FindSubscription(name)?.IsByHand != true).ToArray())
             {

@@ -113,6 +113,32 @@ internal sealed partial class Backbone : IAsyncDisposable
         }
     }
 
+    /// <summary>Those that are served, by name.</summary>
+    public IReadOnlyList<TopicRuntime> Topics()
+    {
+        lock (Store.Gate)
+        {
+            return [.. _topics.Values.OrderBy(topic => topic.State.Name, StringComparer.Ordinal)];
+        }
+    }
+
+    /// <summary>Names of those that are served.</summary>
+    public IReadOnlyList<string> Subscriptions()
+    {
+        lock (Store.Gate)
+        {
+            return [.. _queues.Keys.Concat(_logs.Keys).Order(StringComparer.Ordinal)];
+        }
+    }
+
+    public Http.StoreView StoreView()
+    {
+        lock (Store.Gate)
+        {
+            return Store.View();
+        }
+    }
+
     /// <summary>Under the gate: makes sure that <see cref="Tick"/> comes when something is due.</summary>
     private void Schedule(long due)
     {

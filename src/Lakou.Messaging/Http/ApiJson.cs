@@ -75,6 +75,9 @@ internal sealed class ApiRequest
         return null;
     }
 
+    public Fault? CheckMax(int most)
+        => Max is < 1 || Max > most ? BackboneFaults.BadRequest.With($"max: {Max} is not allowed; 1 to {most}") : null;
+
     /// <summary><c>10m</c>, or seconds.</summary>
     public static bool TryDuration(string text, out TimeSpan duration)
     {

@@ -10,89 +10,76 @@ using Microsoft.AspNetCore.Http;
 
 namespace Lakou.Messaging.Http;
 
-/// <summary>What the API gets from who serves it.</summary>
-/// <param name="RefuseAsync">Answers with a fault.</param>
-/// <param name="SchedulerOf">Where a request continues after it waited; null for the thread pool.</param>
-internal sealed record ApiHost(Func<HttpContext, Fault, Task> RefuseAsync, Func<HttpContext, PipeScheduler?> SchedulerOf);
+/// <summary>One request of the API.</summary>
+/// <param name="Name">Of the topic or subscription that the path names; empty when it names none.</param>
+/// <param name="Scheduler">Where it continues after it waited; null for the thread pool.</param>
+internal readonly record struct ApiCall(HttpContext Context, string Name, PipeScheduler? Scheduler)
+{
+    public CancellationToken Left => Context.RequestAborted;
+}
 
 /// <summary>
-/// The backbone over HTTP: publish, receive, finish. The same handlers serve the admin listener and routes of the gateway. Operators' part is in
-/// <c>BackboneApi.Operating.cs</c>, readers' in <c>BackboneApi.Reading.cs</c>.
+/// The backbone over HTTP: publish, receive, finish. The same handlers serve the admin listener and routes of the gateway; each answers, or returns the fault that its
+/// server answers with. What there is stands in <see cref="ApiVerbs"/>.
 /// </summary>
-internal sealed partial class BackboneApi(Backbone backbone, ApiHost host)
+internal sealed partial class BackboneApi(Backbone backbone)
 {
     private const int MostBodyBytes = 1 << 20;
 
-    /// <summary><c>POST /v1/topics/{topic}/events</c></summary>
-    public async Task PublishAsync(HttpContext context, string topic)
+    public async Task<Fault?> PublishAsync(ApiCall call)
     {
         using var batch = new EventBatch();
         var accepted = new List<AcceptedEvent>(1);
-        if (await TryPublishAsync(context, topic, batch, accepted) is { } fault)
+        if (await TryPublishAsync(call, batch, accepted) is { } fault)
         {
-            await host.RefuseAsync(context, fault);
-            return;
+            return fault;
         }
 
-        var receipt = new EventReceipt { IsBatch = IsBatch(context.Request.ContentType), Events = accepted };
+        var receipt = new EventReceipt { IsBatch = IsBatch(call.Context.Request.ContentType), Events = accepted };
         var json = new ArrayBufferWriter<byte>(128 * Math.Max(1, accepted.Count));
-        EventReceiptJson.Write(topic, receipt, json);
-        await ApiJson.AnswerAsync(context, StatusCodes.Status202Accepted, json.WrittenMemory);
+        EventReceiptJson.Write(call.Name, receipt, json);
+        await ApiJson.AnswerAsync(call.Context, StatusCodes.Status202Accepted, json.WrittenMemory);
+        return null;
     }
 
-    /// <summary><c>POST /v1/subscriptions/{subscription}/receive</c></summary>
-    public async Task ReceiveAsync(HttpContext context, string subscription)
+    public async Task<Fault?> ReceiveAsync(ApiCall call)
     {
-        var (request, fault) = await ReadRequestAsync(context, ["max", "wait"]);
-        var max = request.Max ?? 1;
-        var wait = request.Wait ?? TimeSpan.Zero;
+        var (request, fault) = await ReadRequestAsync(call.Context, ["max", "wait"]);
         QueueRuntime? queue = null;
-        fault ??= request.Read(context.Request.Query) ?? backbone.FindQueue(subscription, out queue);
-        (max, wait) = (request.Max ?? max, request.Wait ?? wait);
-        if (fault is null && max is < 1 or > Backbone.ReceiveMost)
-        {
-            fault = BackboneFaults.BadRequest.With($"max: {max} is not allowed; 1 to {Backbone.ReceiveMost}");
-        }
-
+        fault ??= request.Read(call.Context.Request.Query) ?? backbone.FindQueue(call.Name, out queue) ?? request.CheckMax(Backbone.ReceiveMost);
         if (fault is not null)
         {
-            await host.RefuseAsync(context, fault);
-            return;
+            return fault;
         }
 
-        wait = wait < Backbone.LongestWait ? wait : Backbone.LongestWait;
-        using var delivery = await backbone.ReceiveAsync(queue!, max, wait, host.SchedulerOf(context), context.RequestAborted);
-        if (context.RequestAborted.IsCancellationRequested)
+        var wait = request.Wait < Backbone.LongestWait ? request.Wait.Value : request.Wait is null ? TimeSpan.Zero : Backbone.LongestWait;
+        using var delivery = await backbone.ReceiveAsync(queue!, request.Max ?? 1, wait, call.Scheduler, call.Left);
+        if (call.Left.IsCancellationRequested)
         {
-            return;
+            return null;
         }
 
         var json = new ArrayBufferWriter<byte>(256 + delivery.Events.Sum(one => one.Frame.Length + 256));
         Write(json, delivery);
-        await ApiJson.AnswerAsync(context, StatusCodes.Status200OK, json.WrittenMemory);
+        await ApiJson.AnswerAsync(call.Context, StatusCodes.Status200OK, json.WrittenMemory);
+        return null;
     }
 
-    /// <summary><c>POST /v1/subscriptions/{subscription}/ack</c></summary>
-    public Task AcknowledgeAsync(HttpContext context, string subscription)
-        => SettleAsync(context, subscription, ["leases"], (queue, request, scheduler) => backbone.AcknowledgeAsync(queue, request.Leases, scheduler, context.RequestAborted));
+    public Task<Fault?> AcknowledgeAsync(ApiCall call)
+        => SettleAsync(call, ["leases"], (queue, request) => backbone.AcknowledgeAsync(queue, request.Leases, call.Scheduler, call.Left));
 
-    /// <summary><c>POST /v1/subscriptions/{subscription}/nack</c></summary>
-    public Task RefuseAsync(HttpContext context, string subscription)
-        => SettleAsync(
-            context,
-            subscription,
-            ["leases", "delay", "reason"],
-            (queue, request, scheduler) => backbone.RefuseAsync(queue, request.Leases, request.Delay, request.Reason, scheduler, context.RequestAborted));
+    public Task<Fault?> RefuseAsync(ApiCall call)
+        => SettleAsync(call, ["leases", "delay", "reason"], (queue, request) => backbone.RefuseAsync(queue, request.Leases, request.Delay, request.Reason, call.Scheduler, call.Left));
 
-    /// <summary><c>POST /v1/subscriptions/{subscription}/extend</c></summary>
-    public Task ExtendAsync(HttpContext context, string subscription)
-        => SettleAsync(context, subscription, ["leases", "by"], (queue, request, scheduler) => backbone.ExtendAsync(queue, request.Leases, request.By, scheduler, context.RequestAborted));
+    public Task<Fault?> ExtendAsync(ApiCall call)
+        => SettleAsync(call, ["leases", "by"], (queue, request) => backbone.ExtendAsync(queue, request.Leases, request.By, call.Scheduler, call.Left));
 
     private static bool IsBatch(string? contentType) => contentType?.StartsWith(EventWriter.BatchType, StringComparison.OrdinalIgnoreCase) == true;
 
-    private async ValueTask<Fault?> TryPublishAsync(HttpContext context, string name, EventBatch batch, List<AcceptedEvent> accepted)
+    private async ValueTask<Fault?> TryPublishAsync(ApiCall call, EventBatch batch, List<AcceptedEvent> accepted)
     {
-        var unknown = backbone.FindTopic(name, out var topic);
+        var context = call.Context;
+        var unknown = backbone.FindTopic(call.Name, out var topic);
         if ((DelayOf(context.Request.Query, out var delay) ?? unknown) is { } wrong)
         {
             return wrong;
@@ -104,7 +91,7 @@ internal sealed partial class BackboneApi(Backbone backbone, ApiHost host)
             fault ??= EventReader.Read(context.Request.ContentType, context.Request.Headers, body.Bytes, topic.Terms, batch);
         }
 
-        return fault ?? (batch.Events.Length == 0 ? null : await backbone.PublishAsync(topic, batch, delay, accepted, host.SchedulerOf(context), context.RequestAborted));
+        return fault ?? (batch.Events.Length == 0 ? null : await backbone.PublishAsync(topic, batch, delay, accepted, call.Scheduler, call.Left));
     }
 
     /// <summary><c>?in=10m</c> or <c>?at=2026-01-31T12:00:00Z</c></summary>
@@ -147,24 +134,22 @@ internal sealed partial class BackboneApi(Backbone backbone, ApiHost host)
         }
     }
 
-    private async Task SettleAsync(
-        HttpContext context, string subscription, string[] allowed, Func<QueueRuntime, ApiRequest, PipeScheduler?, ValueTask<(Settlement Settlement, Fault? Fault)>> settle)
+    private async Task<Fault?> SettleAsync(ApiCall call, string[] allowed, Func<QueueRuntime, ApiRequest, ValueTask<(Settlement Settlement, Fault? Fault)>> settle)
     {
-        var (request, fault) = await ReadRequestAsync(context, allowed);
+        var (request, fault) = await ReadRequestAsync(call.Context, allowed);
         QueueRuntime? queue = null;
-        fault ??= backbone.FindQueue(subscription, out queue);
+        fault ??= backbone.FindQueue(call.Name, out queue);
         fault ??= request.Leases.Count == 0 ? BackboneFaults.BadRequest.With("leases: there are none; send those that 'receive' gave") : null;
         fault ??= Check("delay", request.Delay, TimeSpan.Zero, Backbone.LongestDelay) ?? Check("by", request.By, TimeSpan.FromSeconds(1), TimeSpan.FromHours(12));
         Settlement? settlement = null;
         if (fault is null)
         {
-            (settlement, fault) = await settle(queue!, request, host.SchedulerOf(context));
+            (settlement, fault) = await settle(queue!, request);
         }
 
         if (fault is not null)
         {
-            await host.RefuseAsync(context, fault);
-            return;
+            return fault;
         }
 
         var buffer = new ArrayBufferWriter<byte>(64);
@@ -182,7 +167,8 @@ internal sealed partial class BackboneApi(Backbone backbone, ApiHost host)
             json.WriteEndObject();
         }
 
-        await ApiJson.AnswerAsync(context, StatusCodes.Status200OK, buffer.WrittenMemory);
+        await ApiJson.AnswerAsync(call.Context, StatusCodes.Status200OK, buffer.WrittenMemory);
+        return null;
     }
 
     private static Fault? Check(string key, TimeSpan? value, TimeSpan least, TimeSpan most)

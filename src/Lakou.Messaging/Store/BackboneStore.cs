@@ -103,6 +103,17 @@ internal sealed partial class BackboneStore : IAsyncDisposable
     /// <inheritdoc cref="Journal.CommittedAsync"/>
     public ValueTask CommittedAsync(ulong lsn, PipeScheduler? scheduler = null) => _journal.CommittedAsync(lsn, scheduler);
 
+    /// <summary>Under the gate.</summary>
+    public Http.StoreView View() => new(
+        _settings.Plan.Path,
+        _settings.Plan.Sync.ToString().ToLowerInvariant(),
+        CommittedLsn,
+        CheckpointLsn,
+        _settings.Disk.FreeBytes(_settings.Plan.Path),
+        Room(0, bringsData: true) == JournalRoom.Full,
+        State.Keys.Count,
+        [.. State.Damages]);
+
     /// <summary>For tests that decide when things are written.</summary>
     internal bool CommitOnce() => _journal.CommitOnce();
 

@@ -126,6 +126,19 @@ internal sealed partial class QueueRuntime
         Pump();
     }
 
+    /// <summary>Goes on with a redrive that has a pace.</summary>
+    public void RedriveMore()
+    {
+        if (Redriving is not { } job)
+        {
+            return;
+        }
+
+        var entries = job.Selection.Of(_store, this, int.MaxValue, out _).Where(entry => entry.Due < job.Before).Take(job.PerSecond).ToArray();
+        Redriving = entries.Length < job.PerSecond ? null : job;
+        Redrive(entries, job.ToEnd);
+    }
+
     /// <summary>Dead events are forgotten.</summary>
     public void Drop(IReadOnlyList<QueueEntry> entries)
     {

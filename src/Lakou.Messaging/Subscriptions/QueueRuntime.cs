@@ -58,6 +58,9 @@ internal sealed partial class QueueRuntime
     /// <summary>Events passed over because they cannot be read.</summary>
     public long Unreadable { get; private set; }
 
+    /// <summary>A redrive that goes on; null when there is none.</summary>
+    public RedriveJob? Redriving { get; set; }
+
     public bool IsPaused => Plan.Paused || State.IsPaused;
 
     /// <summary>So many events are dead that no more may die: nothing goes out until some are redriven or dropped.</summary>
@@ -98,7 +101,7 @@ internal sealed partial class QueueRuntime
 
     public void Change(SubscriptionPlan plan)
     {
-        var isRebuilt = plan.Order != Plan.Order || plan.Filter != Plan.Filter;
+        var isRebuilt = plan.Fingerprint != Plan.Fingerprint;
         Plan = plan;
         if (isRebuilt)
         {

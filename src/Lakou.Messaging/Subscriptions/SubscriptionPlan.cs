@@ -29,9 +29,6 @@ internal sealed record SubscriptionPlan(
     bool Paused,
     string Fingerprint)
 {
-    /// <summary>Which events it wants; null for all.</summary>
-    public Events.EventFilter? Filter { get; init; }
-
     public static SubscriptionPlan Build(string name, SubscriptionOptions options, string fingerprint) => new(
         name,
         options.Topic,

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Lakou.Messaging.Topics;
 
 /// <summary>Where an event is in its topic: 16 bits of partition, 48 of offset, so that a place is one number.</summary>
@@ -18,6 +20,21 @@ internal readonly record struct EventPlace(ulong Value)
     public int Partition => (int)(Value >> OffsetBits);
 
     public ulong Offset => Value & ((1ul << OffsetBits) - 1);
+
+    /// <summary>Reads <c>3-17</c>: partition and offset.</summary>
+    public static bool TryParse(string text, out EventPlace place)
+    {
+        place = default;
+        var dash = text.IndexOf('-', StringComparison.Ordinal);
+        if (dash < 0 || !ushort.TryParse(text.AsSpan(0, dash), NumberStyles.None, CultureInfo.InvariantCulture, out var partition)
+            || !ulong.TryParse(text.AsSpan(dash + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var offset) || offset >> OffsetBits != 0)
+        {
+            return false;
+        }
+
+        place = new(partition, offset);
+        return true;
+    }
 
     public override string ToString() => $"{Partition}-{Offset}";
 }

@@ -23,6 +23,7 @@ internal sealed partial class Backbone
             {
                 queue.RecordSkips();
                 queue.DropOld(now);
+                queue.RedriveMore();
             }
         }
 

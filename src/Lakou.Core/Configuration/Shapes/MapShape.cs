@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 namespace Lakou.Core.Configuration;
 
 /// <summary>Which keys a map may have. <paramref name="Requirement"/> completes "'X' is not allowed; …".</summary>
-internal sealed record KeyRule(Func<string, bool> IsAllowed, string Requirement, string? Pattern)
+public sealed record KeyRule(Func<string, bool> IsAllowed, string Requirement, string? Pattern)
 {
     /// <summary>Names of listeners, upstreams, routes: they become metric labels, log fields and path segments.</summary>
     public static readonly KeyRule Name = new(

@@ -11,8 +11,6 @@ namespace Lakou.Messaging.Events;
 /// </summary>
 internal ref struct FrameBuilder
 {
-    private const int LongestEscape = 6; // \u0041
-
     private readonly EventBatch _batch;
     private readonly EventTerms _terms;
     private readonly int _start;
@@ -42,7 +40,7 @@ internal ref struct FrameBuilder
             return EventFaults.TooLarge.With($"is one attribute too many; at most {EventLimits.MostAttributes}");
         }
 
-        if (most > LongestEscape * EventLimits.MostAttributeBytes)
+        if (most > JsonText.LongestEscape * EventLimits.MostAttributeBytes)
         {
             return TooManyAttributeBytes();
         }

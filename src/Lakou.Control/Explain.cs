@@ -102,6 +102,7 @@ internal static class Explain
             : route.Redirect is { } redirect ? $"redirect {redirect.Status} to {redirect.To}"
             : route.Compose is not null ? "compose"
             : route.Enqueue is { } enqueue ? $"enqueue {enqueue.Topic}"
+            : route.Backbone is not null ? "backbone"
             : "forward";
 
     /// <summary>Runs the filters that shape a request, and no others, over one that goes nowhere.</summary>

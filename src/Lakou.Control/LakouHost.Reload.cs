@@ -73,7 +73,8 @@ internal sealed partial class LakouHost
 
         var drain = Gateway.Drain;
         Gateway.Drain = plan.Options.Drain;
-        if (admin is null || !await Gateway.ApplyAsync(plan.Gateway, problems))
+        Backbone?.Check(plan.Backbone, problems);
+        if (admin is null || problems.Any || !await Gateway.ApplyAsync(plan.Gateway, problems))
         {
             Gateway.Drain = drain;
             if (admin is not null && admin != _admin)
@@ -84,7 +85,14 @@ internal sealed partial class LakouHost
             return Refuse(loaded, problems.All, trigger);
         }
 
-        // 3. Everything else that the file says.
+        // 3. Everything else that the file says. A store that cannot be opened is no reason to undo the rest.
+        await ApplyBackboneAsync(plan.Backbone, problems);
+        foreach (var problem in problems.All)
+        {
+            _log.LogError("{Problem}", problem.ToString());
+        }
+
+        WarnOfStore(running.Plan.Options, plan.Options);
         await ApplySettingsAsync(running.Plan.Options, plan.Options, admin);
         Accept(running, loaded, diff, trigger, running.Version + 1);
         return new(true, diff, []);

@@ -132,7 +132,8 @@ internal sealed partial class LakouHost : IAsyncDisposable
         // 1. Nothing changes any more.
         await (_watch?.DisposeAsync() ?? ValueTask.CompletedTask);
 
-        // 2. The gateway, which waits.
+        // 2. The gateway, which waits. Those who wait for events are answered first, or the drain would wait for them.
+        await (Backbone?.StopAsync() ?? Task.CompletedTask);
         var drain = Gateway.Drain;
         _log.LogInformation("Stopping: no new connections; requests that run have up to {Drain}", Durations.Format(drain));
         using (var timeout = new CancellationTokenSource(drain, _settings.Time))
@@ -151,6 +152,7 @@ internal sealed partial class LakouHost : IAsyncDisposable
         await _accessLog.FlushAsync();
         await EndExportAsync(_export);
         await Task.WhenAll(_retiring);
+        await CloseBackboneAsync();
         await (_admin?.DisposeAsync() ?? ValueTask.CompletedTask);
         _log.LogInformation("Stopped");
     }
@@ -192,7 +194,8 @@ internal sealed partial class LakouHost : IAsyncDisposable
         var problems = new Problems(plan.Document);
         _admin = await AdminServer.TryStartAsync(this, plan, _loggers, problems);
         Gateway.Drain = plan.Options.Drain;
-        if (!await Gateway.ApplyAsync(plan.Gateway, problems) || problems.Any)
+        await ApplyBackboneAsync(plan.Backbone, problems);
+        if (problems.Any || !await Gateway.ApplyAsync(plan.Gateway, problems))
         {
             throw new ConfigurationException(problems.All);
         }

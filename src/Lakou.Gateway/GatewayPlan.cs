@@ -119,6 +119,7 @@ internal sealed record GatewayPlan(
         }
 
         options.Enqueue?.Check(pattern, path, document, problems);
+        options.Backbone?.Check(path, document, problems);
         var compose = options.Compose is null ? null : ComposePlan.Build(options.Compose, pattern, path, problems);
         var filters = FilterCatalog.All
             .Where(filter => (options.Filters.TryGetValue(filter.Name, out var own) || common.TryGetValue(filter.Name, out own)) && own is not null)
@@ -131,7 +132,7 @@ internal sealed record GatewayPlan(
             filter.Descriptor.Check(filter.Options, pattern, at, problems);
         }
 
-        return new(name, options.Match, pattern, filters, options.To ?? [], options.Respond, options.Redirect, compose, options.Enqueue, fingerprint);
+        return new(name, options.Match, pattern, filters, options.To ?? [], options.Respond, options.Redirect, compose, options.Enqueue, options.Backbone, fingerprint);
 
         void CheckUpstream(string at, string upstream)
         {

@@ -13,7 +13,7 @@ internal static class CommandLineReference
 
             {root.Description} Written by `lakou reference`; do not edit.
 
-            Exit codes: {ExitCode.Fine} fine, {ExitCode.Failed} failed, {ExitCode.Usage} usage, {ExitCode.Configuration} configuration.
+            Exit codes: {ExitCode.Fine} fine, {ExitCode.Failed} failed, {ExitCode.Usage} usage, {ExitCode.Configuration} configuration, {ExitCode.Store} the store failed.
             Results go to standard output, everything else to standard error.
 
             """.ReplaceLineEndings("\n"));

@@ -11,4 +11,7 @@ internal static class ExitCode
 
     /// <summary>The configuration was wrong.</summary>
     public const int Configuration = 3;
+
+    /// <summary>The store could not be written any more; see the log, and the disk.</summary>
+    public const int Store = 4;
 }

@@ -38,7 +38,11 @@ internal static class Serving
         started(host);
 
         // 2. Serve.
-        await UntilAsync(duration, settings.Time, signals.Stop);
+        await Task.WhenAny(UntilAsync(duration, settings.Time, signals.Stop), host.StoreFailed);
+        if (host.StoreFailed.IsCompleted)
+        {
+            return ExitCode.Store; // what was accepted is on disk; waiting would only promise more
+        }
 
         // 3. Drain.
         var stopping = host.StopAsync(signals.Now);

@@ -16,6 +16,9 @@ internal static class AdminDescription
         ("health", "For load balancers and orchestrators."),
         ("metrics", "For monitoring."),
         ("state", "What is live."),
+        ("store", "Where topics and subscriptions are kept."),
+        ("subscriptions", "Durable readers of topics."),
+        ("topics", "Durable sequences of events."),
     ];
 
     public static void AddTo(IServiceCollection services) => services.AddOpenApi("v1", options => options.AddDocumentTransformer((document, _, _) =>

@@ -28,6 +28,7 @@ internal static class AdminEndpoints
         MapConfiguration(application, host);
         MapState(application, host);
         EndpointVerbs.Map(application, host);
+        BackboneEndpoints.Map(application, host);
         application.MapOpenApi("/v1/openapi.json");
     }
 

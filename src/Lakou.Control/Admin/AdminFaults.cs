@@ -14,6 +14,7 @@ internal static class AdminFaults
     public static readonly FaultCode ForeignSite = new("admin/foreign-site", FaultParty.Client, 403, "The admin API is not for pages of other sites");
     public static readonly FaultCode Unauthorised = new("admin/unauthorised", FaultParty.Client, 401, "The admin API needs a token");
     public static readonly FaultCode NotReady = new("admin/not-ready", FaultParty.Operator, 503, "No configuration serves yet", RetryAdvice.Later);
+    public static readonly FaultCode NoBackbone = new("admin/no-backbone", FaultParty.Operator, 404, "The file has no topics and no store");
     public static readonly FaultCode Draining = new("admin/draining", FaultParty.Operator, 503, "Lakou is stopping", RetryAdvice.Never);
     public static readonly FaultCode BadConfiguration = new("config/invalid", FaultParty.Operator, 422, "The configuration has problems");
 }

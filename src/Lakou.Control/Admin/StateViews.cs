@@ -21,7 +21,7 @@ internal static class StateViews
         route.Name,
         new(route.Match.Host, route.Match.Path, route.Match.Methods, [.. route.Match.Headers.Keys], [.. route.Match.Query.Keys], route.Match.Priority),
         [.. route.Filters.Select(filter => new ExplainedFilter(filter.Descriptor.Name, filter.Descriptor.Phase.ToString().ToLowerInvariant()))],
-        route.Respond is not null ? "respond" : route.Redirect is not null ? "redirect" : route.Compose is not null ? "compose" : route.Enqueue is not null ? "enqueue" : "forward",
+        route.Respond is not null ? "respond" : route.Redirect is not null ? "redirect" : route.Compose is not null ? "compose" : route.Enqueue is not null ? "enqueue" : route.Backbone is not null ? "backbone" : "forward",
         [.. route.To.Select(to => new TargetView(to.Upstream, to.Weight)), .. route.Compose?.Parts.Select(part => new TargetView(part.Upstream, 1)).Distinct() ?? []],
         route.Enqueue?.Topic);
 

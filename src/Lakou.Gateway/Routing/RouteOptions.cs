@@ -1,5 +1,6 @@
 using Lakou.Core.Configuration;
 using Lakou.Gateway.Actions;
+using Lakou.Gateway.Actions.Backbone;
 using Lakou.Gateway.Actions.Compose;
 using Lakou.Gateway.Actions.Enqueue;
 using Lakou.Gateway.Filters;
@@ -24,7 +25,9 @@ internal sealed record RouteOptions
 
     public EnqueueOptions? Enqueue { get; init; }
 
-    public static Shape<RouteOptions> Shape { get; } = Shapes.Object("route", "A match and one action: `to`, `respond`, `redirect`, `compose` or `enqueue`.", () => new RouteOptions())
+    public BackboneOptions? Backbone { get; init; }
+
+    public static Shape<RouteOptions> Shape { get; } = Shapes.Object("route", "A match and one action: `to`, `respond`, `redirect`, `compose`, `enqueue` or `backbone`.", () => new RouteOptions())
         .Field("match", MatchShape(), o => o.Match, (o, v) => o with { Match = v }, "Which requests it takes. The most specific match wins, whatever the order of writing.")
         .Field("filters", FilterCatalog.Shape, o => o.Filters, (o, v) => o with { Filters = v }, "Policies of this route; one with the same name as a common filter replaces it, and `false` switches it off.")
         .Field("to", TargetOptions.Shape, o => o.To, (o, v) => o with { To = v }, "Forward to an upstream, or to several by weight.")
@@ -32,12 +35,13 @@ internal sealed record RouteOptions
         .Field("redirect", RedirectOptions.Shape, o => o.Redirect, (o, v) => o with { Redirect = v }, "Send the client elsewhere.")
         .Field("compose", ComposeOptions.Shape, o => o.Compose, (o, v) => o with { Compose = v }, "Ask several upstreams side by side and answer with one JSON object.")
         .Field("enqueue", EnqueueOptions.Shape, o => o.Enqueue, (o, v) => o with { Enqueue = v }, "Store the request as an event of a topic, with no service behind.")
+        .Field("backbone", BackboneOptions.Shape, o => o.Backbone, (o, v) => o with { Backbone = v }, "Serve the backbone's API: publish, receive, acknowledge.")
         .Check((route, node, problems) =>
         {
-            var actions = new object?[] { route.To, route.Respond, route.Redirect, route.Compose, route.Enqueue }.Count(action => action is not null);
+            var actions = new object?[] { route.To, route.Respond, route.Redirect, route.Compose, route.Enqueue, route.Backbone }.Count(action => action is not null);
             if (actions != 1)
             {
-                problems.Add(node, actions == 0 ? "a route needs an action; one of to, respond, redirect, compose, enqueue" : "a route has one action only; keep one of to, respond, redirect, compose, enqueue");
+                problems.Add(node, actions == 0 ? "a route needs an action; one of to, respond, redirect, compose, enqueue, backbone" : "a route has one action only; keep one of to, respond, redirect, compose, enqueue, backbone");
             }
         });
 

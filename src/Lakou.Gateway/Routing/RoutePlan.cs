@@ -1,4 +1,5 @@
 using Lakou.Gateway.Actions;
+using Lakou.Gateway.Actions.Backbone;
 using Lakou.Gateway.Actions.Compose;
 using Lakou.Gateway.Actions.Enqueue;
 using Lakou.Gateway.Filters;
@@ -18,6 +19,7 @@ internal sealed record RoutePlan(
     RedirectOptions? Redirect,
     ComposePlan? Compose,
     EnqueueOptions? Enqueue,
+    BackboneOptions? Backbone,
     string Fingerprint)
 {
     /// <summary>Names of those that it sends requests to; one may come twice.</summary>

@@ -1,4 +1,5 @@
 using Lakou.Gateway.Actions;
+using Lakou.Gateway.Actions.Backbone;
 using Lakou.Gateway.Actions.Compose;
 using Lakou.Gateway.Actions.Enqueue;
 using Lakou.Gateway.Filters;
@@ -59,6 +60,11 @@ internal sealed class RouteState
         if (plan.Enqueue is { } submitted)
         {
             return new EnqueueAction(submitted, enqueue).InvokeAsync;
+        }
+
+        if (plan.Backbone is { } backbone)
+        {
+            return new BackboneAction(backbone, enqueue).InvokeAsync;
         }
 
         forward = new ForwardAction([.. plan.To.Select(target => (upstream(target.Upstream), target.Weight))]);

@@ -46,47 +46,61 @@ internal sealed partial class Backbone
 
     private (int Count, Fault? Fault) Read(TopicRuntime topic, ulong[] positions, EventFilter? filter, int max, Action<int, ReadOnlyMemory<byte>> take)
     {
+        // In rounds, so that a busy partition does not hide the others and gets what they leave.
         var (count, bytes) = (0, 0);
-        for (var partition = 0; partition < positions.Length; partition++)
+        for (var before = -1; count != before && count < max && bytes < ReceiveBytes;)
         {
-            if (!Store.Files.TryGet(topic.State.Id, partition, out var log))
+            before = count;
+            var share = Math.Max(1, (max - count) / positions.Length);
+            for (var partition = 0; partition < positions.Length && count < max && bytes < ReceiveBytes; partition++)
             {
-                continue;
-            }
-
-            // Each partition its share, so that a busy one does not hide the others.
-            var share = Math.Max(1, (max - count) / (positions.Length - partition));
-            for (var taken = 0; taken < share && bytes < ReceiveBytes;)
-            {
-                using var block = log.Read(positions[partition], ReceiveBytes - bytes, share - taken);
-                if (block.LostUntil is { } lost)
+                var (taken, read, fault) = ReadPartition(topic, partition, positions, filter, share, ReceiveBytes - bytes, take);
+                if (fault is not null)
                 {
-                    return (count, count > 0 ? null : Lost(log, partition, positions, lost));
+                    return (count, count > 0 ? null : fault);
                 }
 
-                if (block.Count == 0)
-                {
-                    break;
-                }
-
-                var at = 0;
-                foreach (var frame in block)
-                {
-                    if (filter?.Matches(new EventFrame(frame)) != false)
-                    {
-                        take(partition, block.Memory.Slice(at, frame.Length));
-                        (taken, count) = (taken + 1, count + 1);
-                    }
-
-                    at += frame.Length;
-                }
-
-                bytes += at;
-                positions[partition] += (ulong)block.Count;
+                (count, bytes) = (count + taken, bytes + read);
             }
         }
 
         return (count, null);
+    }
+
+    private (int Taken, int Bytes, Fault? Fault) ReadPartition(
+        TopicRuntime topic, int partition, ulong[] positions, EventFilter? filter, int share, int mostBytes, Action<int, ReadOnlyMemory<byte>> take)
+    {
+        var (taken, bytes) = (0, 0);
+        while (taken < share && bytes < mostBytes && Store.Files.TryGet(topic.State.Id, partition, out var log))
+        {
+            using var block = log.Read(positions[partition], mostBytes - bytes, share - taken);
+            if (block.LostUntil is { } lost)
+            {
+                return (taken, bytes, taken > 0 ? null : Lost(log, partition, positions, lost));
+            }
+
+            if (block.Count == 0)
+            {
+                break;
+            }
+
+            var at = 0;
+            foreach (var frame in block)
+            {
+                if (filter?.Matches(new EventFrame(frame)) != false)
+                {
+                    take(partition, block.Memory.Slice(at, frame.Length));
+                    taken++;
+                }
+
+                at += frame.Length;
+            }
+
+            bytes += at;
+            positions[partition] += (ulong)block.Count;
+        }
+
+        return (taken, bytes, null);
     }
 
     private static Fault Lost(FrameLog log, int partition, ulong[] positions, ulong lost)

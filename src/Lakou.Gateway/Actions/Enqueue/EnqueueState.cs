@@ -11,6 +11,9 @@ internal sealed class EnqueueState(long memory = 256 << 20) // 32 of the largest
     /// <summary>Null while no backbone runs.</summary>
     public IEventIntake? Events { get; set; }
 
+    /// <summary>Likewise.</summary>
+    public Backbone.BackboneHandler? Api { get; set; }
+
     public bool TryTake(long bytes)
     {
         if (Interlocked.Add(ref _left, -bytes) >= 0)

@@ -1,0 +1,55 @@
+using System.Globalization;
+using Lakou.Messaging.Events;
+using Lakou.Messaging.Http;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Lakou.Control.Admin;
+
+/// <summary>The backbone's API on the admin listener: all of it, described from the same table by which routes serve it.</summary>
+internal static class BackboneEndpoints
+{
+    public static void Map(WebApplication application, LakouHost host)
+    {
+        foreach (var verb in ApiVerbs.All)
+        {
+            Delegate serve = verb.IsNamed
+                ? (HttpContext context, string name) => ServeAsync(host, verb, context, name)
+                : (HttpContext context) => ServeAsync(host, verb, context, "");
+            var endpoint = application.MapMethods(verb.Pattern, [verb.Method], serve)
+                .Describe(verb.Id, verb.Noun == "store" ? "store" : verb.Noun, verb.Summary, verb.Description)
+                .Fails(400, 401, 403, 404, 409, 410, 413, 415, 500, 503, 507);
+            if (verb.Answer is { } answer)
+            {
+                endpoint.Produces(verb.Status, answer, "application/json");
+            }
+            else
+            {
+                endpoint.Produces(verb.Status);
+            }
+        }
+    }
+
+    private static async Task<IResult> ServeAsync(LakouHost host, ApiVerb verb, HttpContext context, string name)
+    {
+        if (host.BackboneApi is not { } api)
+        {
+            return AdminProblem.Of(AdminFaults.NoBackbone.With("Add topics to the file, or a store: {}."));
+        }
+
+        // Events may be larger than configurations.
+        context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = EventLimits.Default.BatchBytes;
+        if (await verb.Serve(api, new(context, name, null)) is not { } fault)
+        {
+            return Results.Empty;
+        }
+
+        if (fault.RetryAfter is { } wait)
+        {
+            context.Response.Headers.RetryAfter = ((long)Math.Ceiling(wait.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+        }
+
+        return AdminProblem.Of(fault);
+    }
+}

@@ -1,0 +1,118 @@
+using Lakou.Core.Disk;
+
+namespace Lakou.Log.Frames;
+
+/// <summary>From files to a log.</summary>
+public sealed partial class FrameLog
+{
+    /// <param name="disk">Where.</param>
+    /// <param name="directory">Of this log alone; made when it is missing.</param>
+    /// <param name="segmentBytes">Of one file; a larger frame gets a larger one.</param>
+    /// <param name="start">The first offset that is wanted.</param>
+    /// <param name="end">Behind the last frame that was synced. Frames behind it that are there are no part of the log, until <see cref="Adopt"/>.</param>
+    public static FrameLog Open(IDisk disk, string directory, long segmentBytes, ulong start, ulong end)
+    {
+        disk.CreateDirectory(directory);
+        var log = new FrameLog(disk, directory, segmentBytes) { Start = start, _end = end };
+        foreach (var name in disk.Files(directory))
+        {
+            if (FrameSegment.TryParseName(name, out var first))
+            {
+                log._segments.Add(new FrameSegment(disk, directory, first));
+            }
+        }
+
+        log.FindEnds();
+        return log;
+    }
+
+    /// <summary>
+    /// Takes frames that are behind the end and right to the last byte: written before a crash, and their records in the journal lost since.
+    /// </summary>
+    /// <param name="until">At most to this offset.</param>
+    /// <returns>The end then.</returns>
+    public ulong Adopt(ulong until)
+    {
+        lock (_gate)
+        {
+            FlushTail();
+            while (_tailLength == 0 && _end < until && _segments.FindLast(one => one.First <= _end) is { } segment)
+            {
+                var found = CountRight(segment, until);
+                segment.Scan(found);
+                if (found == _end)
+                {
+                    break;
+                }
+
+                // By whom they were written is not known, nor whether they were synced.
+                Volatile.Write(ref _end, found);
+                (segment.IsDirty, _areNamesNew) = (true, true);
+            }
+
+            _tailPosition = _tailLength > 0 ? _tailPosition : _segments.Count == 0 ? 0 : _segments[^1].Length;
+            return _end;
+        }
+    }
+
+    /// <summary>After recovery: what stands behind the end was never committed, and goes.</summary>
+    public void Settle()
+    {
+        lock (_gate)
+        {
+            FlushTail();
+            if (_tailLength > 0)
+            {
+                return; // the disk is full; what is written over it comes when it can
+            }
+
+            DeleteFrom(_end);
+            if (_segments.Count > 0 && _segments[^1].End == _end)
+            {
+                _segments[^1].Trim(); // one that ends before the end is damaged, and is left as it is
+            }
+
+            _tailPosition = _segments.Count == 0 ? 0 : _segments[^1].Length;
+        }
+    }
+
+    /// <summary>What a restart finds: the last segment tells where to go on; the others are scanned when they are read.</summary>
+    private void FindEnds()
+    {
+        for (var i = 0; i < _segments.Count; i++)
+        {
+            var segment = _segments[i];
+            if (segment.First <= _end && (i + 1 == _segments.Count || _segments[i + 1].First > _end))
+            {
+                segment.Scan(_end);
+            }
+            else
+            {
+                segment.End = i + 1 < _segments.Count ? _segments[i + 1].First : segment.First;
+                segment.Length = segment.FileLength();
+                segment.Close();
+            }
+        }
+
+        _tailPosition = _segments.Count == 0 ? 0 : _segments[^1].Length;
+    }
+
+    /// <returns>Behind the last frame that follows the end without a gap and is right.</returns>
+    private ulong CountRight(FrameSegment segment, ulong until)
+    {
+        segment.Scan(until);
+        var found = _end;
+        while (found < segment.End)
+        {
+            using var block = ReadFile(segment, segment.Length, segment.End, found, TailBytes, int.MaxValue);
+            if (block is not { Count: > 0 })
+            {
+                break;
+            }
+
+            found += (ulong)block.Count;
+        }
+
+        return found;
+    }
+}

@@ -20,6 +20,7 @@ public sealed partial class Journal
     private Task _preparing = Task.CompletedTask;
     private ITimer? _roomTimer;
     private volatile bool _isFull;
+    private volatile bool _isReadOnly;
     private int _enough = 1;
 
     /// <summary>Begins to write, on a thread of its own, and prepares the segment to follow.</summary>
@@ -77,11 +78,12 @@ public sealed partial class Journal
         try
         {
             _chain.Prepare();
-            _isFull = false;
+            _isFull = _isReadOnly = false;
         }
         catch (DiskException e) when (e.Failure is DiskFailure.Full or DiskFailure.ReadOnly)
         {
             _isFull = true; // publishing is refused until there is room again
+            _isReadOnly = e.Failure == DiskFailure.ReadOnly;
         }
         catch (DiskException e)
         {

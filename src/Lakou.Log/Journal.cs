@@ -15,7 +15,7 @@ public enum JournalRoom
     /// <summary>Not now: ask again after <see cref="Journal.RoomAsync"/>.</summary>
     Wait,
 
-    /// <summary>The disk has no room for the next segment. It is looked for every second.</summary>
+    /// <summary>The disk has no room for the next segment, or cannot be written at all. It is looked for every second.</summary>
     Full,
 }
 
@@ -126,7 +126,7 @@ public sealed partial class Journal : IAsyncDisposable
             // Until they are written, both batches may have to go to the prepared file, of which the end of the current one is no part.
             var pending = _filling.DiskBytesWith(bytes) + _writing.DiskBytes;
             var room = _chain.HasSpare ? _options.SegmentBytes - SegmentFormat.HeadBytes : _chain.Left;
-            var fits = pending <= room - (spare ? _options.SegmentBytes / 4 : 0);
+            var fits = pending <= room - (spare ? _options.SegmentBytes / 4 : 0) && !_isReadOnly;
             if (fits && _failure is null && (_filling.Records == 0 || pending <= _options.PendingBytes))
             {
                 return JournalRoom.Yes;

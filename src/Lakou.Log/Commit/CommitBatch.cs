@@ -91,9 +91,10 @@ internal sealed class CommitBatch(SyncMode sync) : IDisposable
     /// <summary>One completion for all that wait on the same scheduler.</summary>
     public void Release(Exception? failure)
     {
+        Action<object?> complete = failure is null ? CompleteAll : Failing(failure);
         foreach (var (scheduler, first) in _waiters)
         {
-            (scheduler ?? PipeScheduler.ThreadPool).Schedule(failure is null ? CompleteAll : waiter => CompleteAll(waiter, failure), first);
+            (scheduler ?? PipeScheduler.ThreadPool).Schedule(complete, first);
         }
 
         _waiters.Clear();
@@ -103,6 +104,8 @@ internal sealed class CommitBatch(SyncMode sync) : IDisposable
     public void Dispose() => ArrayPool<byte>.Shared.Return(_buffer);
 
     private static void CompleteAll(object? first) => CompleteAll(first, null);
+
+    private static Action<object?> Failing(Exception failure) => first => CompleteAll(first, failure); // of its own: a closure is made where its method begins
 
     private static void CompleteAll(object? first, Exception? failure)
     {

@@ -17,7 +17,7 @@ public sealed record Damage(string File, long Position, long Bytes, ulong FirstL
     public override string ToString() => $"{File} at byte {Position}: " + (IsEndMissing, NextLsn == FirstLsn) switch
     {
         (true, _) => $"the end of the journal is missing; what came after LSN {NextLsn - 1}, if anything did, cannot be read",
-        (_, true) => "damaged, and no record is lost",
+        (_, true) => "damaged; no record is known to be lost",
         _ => $"{NextLsn - FirstLsn} committed records (LSN {FirstLsn} to {NextLsn - 1}) cannot be read{(IsUnsynced ? "; they were written with sync: os" : "")}",
     };
 }

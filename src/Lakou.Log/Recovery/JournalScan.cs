@@ -121,15 +121,12 @@ internal sealed class JournalScan
         }
     }
 
-    /// <summary>The head of a segment says nothing that its batches do not say; when it is wrong, the file was damaged.</summary>
+    /// <summary>The head and the length of a segment are durable before it has its name: when they are wrong, the file was damaged.</summary>
     private void CheckHead(FileWindow window, ulong firstLsn, string name, long length)
     {
         if (!SegmentFormat.TryRead(window.At(0, SegmentFormat.HeadBytes), out var head) || head.FirstLsn != firstLsn || head.Identity != Identity)
         {
-            if (TryRead(window, length, new(firstLsn, SegmentFormat.HeadBytes), out _))
-            {
-                _damaged(new(name, 0, SegmentFormat.HeadBytes, NextLsn, NextLsn));
-            }
+            _damaged(new(name, 0, SegmentFormat.HeadBytes, NextLsn, NextLsn));
         }
         else if (length < head.Length)
         {

@@ -77,15 +77,14 @@ internal sealed class SegmentChain : IDisposable
     }
 
     /// <summary>
-    /// Makes durable what a scan found. What was torn becomes zeros, so that it is not found later. The last batch is written once more, with the head if it is
-    /// the first: after a failed sync the kernel shows pages that it does not write, until somebody writes them again.
+    /// Makes durable what a scan found. What was torn becomes zeros, so that it is not found later. The last batch is written once more: after a failed sync the
+    /// kernel shows pages that it does not write, until somebody writes them again.
     /// </summary>
     public void Settle(JournalTail tail)
     {
-        var from = tail.Last == SegmentFormat.HeadBytes ? 0 : tail.Last;
-        var bytes = new byte[tail.End - from];
-        var length = _file!.Read(bytes, from);
-        _file.Write(bytes.AsSpan(0, length), from);
+        var last = new byte[tail.End - tail.Last];
+        var length = _file!.Read(last, tail.Last);
+        _file.Write(last.AsSpan(0, length), tail.Last);
         Fill(_file, tail.End, tail.TornBytes);
         _file.Sync();
     }
@@ -151,6 +150,7 @@ internal sealed class SegmentChain : IDisposable
         using (var spare = _disk.Open(SparePath))
         {
             spare.Write(bytes, 0);
+            spare.Sync(); // so that a segment that has a name has a head
         }
 
         _disk.Rename(SparePath, path);

@@ -154,7 +154,11 @@ internal sealed class SimulatedFile
                 Array.Resize(ref _all, (int)Math.Max(length, _all.Length * 2));
             }
 
-            _all.AsSpan((int)length).Clear();
+            if (length < Length)
+            {
+                _all.AsSpan((int)length, Length - (int)length).Clear();
+            }
+
             Length = (int)length;
         }
 

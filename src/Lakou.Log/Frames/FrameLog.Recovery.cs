@@ -1,10 +1,13 @@
 using Lakou.Core.Disk;
+using Lakou.Log.Recovery;
 
 namespace Lakou.Log.Frames;
 
 /// <summary>From files to a log.</summary>
 public sealed partial class FrameLog
 {
+    private (FrameSegment Segment, FileWindow Window)? _kept;
+
     /// <param name="disk">Where.</param>
     /// <param name="directory">Of this log alone; made when it is missing.</param>
     /// <param name="segmentBytes">Of one file; a larger frame gets a larger one.</param>
@@ -23,6 +26,7 @@ public sealed partial class FrameLog
         }
 
         log.FindEnds();
+        log._isSettled = log._segments.Count == 0;
         return log;
     }
 
@@ -60,6 +64,8 @@ public sealed partial class FrameLog
     {
         lock (_gate)
         {
+            _kept?.Window.Dispose();
+            (_kept, _isSettled) = (null, true);
             FlushTail();
             if (_tailLength > 0)
             {
@@ -95,6 +101,41 @@ public sealed partial class FrameLog
         }
 
         _tailPosition = _segments.Count == 0 ? 0 : _segments[^1].Length;
+    }
+
+    /// <summary>
+    /// A frame that a life before wrote stays where it is, when it is the same: so those behind it stay too, for <see cref="Adopt"/>. What is another ends this:
+    /// it is written, and with it all that follows.
+    /// </summary>
+    private bool TryKeep(ReadOnlySpan<byte> frame)
+    {
+        var at = _segments.FindLastIndex(one => one.First <= _end);
+        if (_tailLength > 0 || at < 0)
+        {
+            return false;
+        }
+
+        var segment = _segments[at];
+        if (_kept?.Segment != segment)
+        {
+            _kept?.Window.Dispose();
+            _kept = (segment, new FileWindow(segment.Read));
+            segment.Scan(_end);
+            _tailPosition = _segments[^1].Length;
+        }
+
+        if (segment.End != _end || !_kept.Value.Window.At(segment.Length, frame.Length).SequenceEqual(frame))
+        {
+            return false;
+        }
+
+        segment.Index(_end, segment.Length);
+        segment.Length += frame.Length;
+        segment.End = _end + 1;
+        (segment.IsDirty, _areNamesNew) = (true, true); // whether they were synced is not known
+        _tailPosition = _segments[^1].Length;
+        Volatile.Write(ref _end, _end + 1);
+        return true;
     }
 
     /// <returns>Behind the last frame that follows the end without a gap and is right.</returns>

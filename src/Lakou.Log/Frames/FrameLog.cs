@@ -29,6 +29,7 @@ public sealed partial class FrameLog : IDisposable
     private long _tailPosition;
     private ulong _end;
     private bool _areNamesNew;
+    private bool _isSettled;
     private bool _isDisposed;
     private DiskException? _syncFailure;
 
@@ -170,6 +171,11 @@ public sealed partial class FrameLog : IDisposable
         if (offset < _end)
         {
             return; // adopted before, or known from the snapshot
+        }
+
+        if (!_isSettled && offset == _end && TryKeep(frame))
+        {
+            return;
         }
 
         if (_segments.Count == 0 || offset != _end || _segments[^1].End != _end || _segments[^1].First > _end || (_tailPosition + _tailLength + frame.Length > _segmentBytes && _segments[^1].First < offset))

@@ -15,10 +15,12 @@ public sealed partial class Journal
 
     private readonly Linger _linger = new();
     private byte[] _single = [];
+    private long _batchTime;
     private Thread? _thread;
     private Task _preparing = Task.CompletedTask;
     private ITimer? _roomTimer;
     private volatile bool _isFull;
+    private volatile bool _isReadOnly;
     private int _enough = 1;
 
     /// <summary>Begins to write, on a thread of its own, and prepares the segment to follow.</summary>
@@ -42,6 +44,11 @@ public sealed partial class Journal
         await (_roomTimer?.DisposeAsync() ?? ValueTask.CompletedTask);
         await Task.Run(() => _thread?.Join()).ConfigureAwait(false);
         await _preparing.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        lock (_gate)
+        {
+            _isClosed = true; // also without a thread
+        }
+
         _chain.Dispose();
         _filling.Dispose();
         _writing.Dispose();
@@ -71,11 +78,12 @@ public sealed partial class Journal
         try
         {
             _chain.Prepare();
-            _isFull = false;
+            _isFull = _isReadOnly = false;
         }
         catch (DiskException e) when (e.Failure is DiskFailure.Full or DiskFailure.ReadOnly)
         {
             _isFull = true; // publishing is refused until there is room again
+            _isReadOnly = e.Failure == DiskFailure.ReadOnly;
         }
         catch (DiskException e)
         {
@@ -122,7 +130,7 @@ public sealed partial class Journal
 
             if (_failure is not null || _filling.Records == 0)
             {
-                _failure ??= new ObjectDisposedException(nameof(Journal));
+                _isClosed = true;
                 return false;
             }
         }
@@ -172,6 +180,7 @@ public sealed partial class Journal
         try
         {
             var started = _time.GetTimestamp();
+            _batchTime = _time.GetMicroseconds();
             if (_options.Sync == SyncMode.Each)
             {
                 WriteEach(batch);
@@ -183,7 +192,7 @@ public sealed partial class Journal
 
             took = _time.GetElapsedTime(started);
             Statistics.Synced?.Invoke(took);
-            Follower?.Invoke(_time.GetMicroseconds(), new BatchRecords(batch.Bytes[BatchFormat.HeadBytes..], batch.FirstLsn));
+            Follower?.Invoke(_batchTime, new BatchRecords(batch.Bytes[BatchFormat.HeadBytes..], batch.FirstLsn));
         }
         catch (Exception e)
         {
@@ -212,8 +221,8 @@ public sealed partial class Journal
     private void Write(CommitBatch batch)
     {
         var head = HeadOf(batch.FirstLsn, batch.Records);
-        var bytes = batch.Seal(head, out var checksum);
-        _chain.Write(bytes, head, _previous);
+        var bytes = batch.Seal(head, _chain.PlaceOf(batch.DiskBytes, head), out var checksum);
+        _chain.Write(bytes);
         if (_options.Sync != SyncMode.Os)
         {
             _chain.Sync();
@@ -238,8 +247,8 @@ public sealed partial class Journal
             BatchFormat.WriteRecord(bytes[BatchFormat.HeadBytes..length], record.Payload, default);
             bytes[length..].Clear();
             var head = HeadOf(record.Lsn, 1);
-            var checksum = BatchFormat.Seal(bytes[..length], head);
-            _chain.Write(bytes, head, _previous);
+            var checksum = BatchFormat.Seal(bytes[..length], head, _chain.PlaceOf(whole, head));
+            _chain.Write(bytes);
             _chain.Sync();
             _previous = checksum;
             Statistics.Count(1, whole);
@@ -253,7 +262,7 @@ public sealed partial class Journal
         Identity = _identity,
         FirstLsn = firstLsn,
         Epoch = _epoch,
-        Time = _time.GetMicroseconds(),
+        Time = _batchTime,
         Previous = _previous,
     };
 

@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.IO.Pipelines;
 using System.Security.Cryptography;
 using Lakou.Core.Disk;
@@ -16,7 +15,7 @@ public enum JournalRoom
     /// <summary>Not now: ask again after <see cref="Journal.RoomAsync"/>.</summary>
     Wait,
 
-    /// <summary>The disk has no room for the next segment. It is looked for every second.</summary>
+    /// <summary>The disk has no room for the next segment, or cannot be written at all. It is looked for every second.</summary>
     Full,
 }
 
@@ -35,14 +34,15 @@ public sealed partial class Journal : IAsyncDisposable
     private readonly ulong _identity;
     private readonly ulong _epoch;
     private readonly TaskCompletionSource<Exception> _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private CommitBatch _filling = new();
-    private CommitBatch _writing = new();
+    private CommitBatch _filling;
+    private CommitBatch _writing;
     private CommitWaiter? _freeWaiters;
     private TaskCompletionSource? _room;
     private ulong _committedLsn;
     private uint _previous;
     private Exception? _failure;
     private bool _stopping;
+    private bool _isClosed;
 
     private Journal(IDisk disk, JournalOptions options, TimeProvider time, JournalScan scan)
     {
@@ -54,8 +54,9 @@ public sealed partial class Journal : IAsyncDisposable
         (_disk, _options, _time) = (disk, options, time);
         _identity = scan.Identity == 0 ? NewIdentity() : scan.Identity;
         _epoch = scan.Epoch + 1;
-        _previous = scan.LastChecksum;
+        _previous = scan.Checksum;
         _committedLsn = scan.NextLsn - 1;
+        (_filling, _writing) = (new CommitBatch(options.Sync), new CommitBatch(options.Sync));
         _filling.Begin(scan.NextLsn);
         _writing.Begin(scan.NextLsn);
         _chain = new SegmentChain(disk, options, time, _identity, scan.Tail);
@@ -82,53 +83,67 @@ public sealed partial class Journal : IAsyncDisposable
     /// <param name="from">LSN of the first record to read: the one after the snapshot's, or 1.</param>
     /// <param name="read">Gets all that is there from then on, in order.</param>
     /// <param name="damaged">Gets what is missing in between.</param>
-    /// <returns>The journal; <see cref="Start"/> begins to write.</returns>
+    /// <param name="tornBytes">Of what was begun and never committed; they were cut.</param>
+    /// <returns>The journal; <see cref="Start"/> begins to write. What it read is durable.</returns>
     public static Journal Open(IDisk disk, JournalOptions options, TimeProvider time, ulong from, BatchReader read, Action<Damage> damaged, out long tornBytes)
     {
+        // 1. What is there is to be there for good before anything follows from it: a process that ended between a write and its sync left it to the system.
         disk.CreateDirectory(options.Directory);
-        var scan = new JournalScan(disk, options.Directory, MostBatchBytes(options));
-        scan.Run(from, read, damaged);
+        if (disk.Files(options.Directory).LastOrDefault(name => SegmentFormat.TryParseName(name, out _)) is { } newest)
+        {
+            using var file = disk.Open(Path.Combine(options.Directory, newest));
+            file.Sync();
+        }
+
+        // 2. The records.
+        var scan = new JournalScan(disk, options.Directory, read, damaged);
+        scan.Run(from);
         tornBytes = scan.TornBytes;
-        foreach (var name in scan.Unused.Where(name => name != scan.Tail?.Name))
+
+        // 3. Nothing of what was not committed is to be found later.
+        foreach (var name in scan.Unused)
         {
             disk.Delete(Path.Combine(options.Directory, name));
         }
 
+        disk.SyncDirectory(options.Directory);
         var journal = new Journal(disk, options, time, scan);
-        journal._chain.Clear(tornBytes);
+        if (scan.Tail is { } tail)
+        {
+            journal._chain.Settle(tail);
+        }
+
         return journal;
     }
 
-    /// <summary>Whether a record of this size may be appended now.</summary>
+    /// <summary>Whether a record of this size may be appended now. When it may not, <see cref="RoomAsync"/> says when to ask again.</summary>
     /// <param name="bytes">Of its payload.</param>
     /// <param name="spare">Whether it leaves room for others: what brings data in does, what ends work does not.</param>
     public JournalRoom Room(int bytes, bool spare)
     {
         lock (_gate)
         {
-            if (_failure is not null)
-            {
-                return JournalRoom.Wait;
-            }
-
             // Until they are written, both batches may have to go to the prepared file, of which the end of the current one is no part.
-            var pending = BatchFormat.Align(_filling.Length + BatchFormat.RecordBytes(bytes)) + BatchFormat.Align(_writing.Length);
+            var pending = _filling.DiskBytesWith(bytes) + _writing.DiskBytes;
             var room = _chain.HasSpare ? _options.SegmentBytes - SegmentFormat.HeadBytes : _chain.Left;
-            if (pending <= room - (spare ? _options.SegmentBytes / 4 : 0))
+            var fits = pending <= room - (spare ? _options.SegmentBytes / 4 : 0) && !_isReadOnly;
+            if (fits && _failure is null && (_filling.Records == 0 || pending <= _options.PendingBytes))
             {
-                return _filling.Records == 0 || pending <= _options.PendingBytes ? JournalRoom.Yes : JournalRoom.Wait;
+                return JournalRoom.Yes;
             }
 
-            return _isFull ? JournalRoom.Full : JournalRoom.Wait;
+            _room ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
+            return !fits && _isFull ? JournalRoom.Full : JournalRoom.Wait;
         }
     }
 
-    /// <summary>Ends when something was written, or room was found or not: the time to ask <see cref="Room"/> again.</summary>
+    /// <summary>Ends when something was written, or room was found or not, since <see cref="Room"/> said no: the time to ask it again.</summary>
     public Task RoomAsync()
     {
         lock (_gate)
         {
-            return _failure is not null ? Task.FromException(_failure) : (_room ??= new(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+            ThrowIfFailed();
+            return _room?.Task ?? Task.CompletedTask;
         }
     }
 
@@ -136,15 +151,21 @@ public sealed partial class Journal : IAsyncDisposable
     /// <param name="first">The beginning of its payload.</param>
     /// <param name="second">The rest.</param>
     /// <returns>Its LSN.</returns>
-    /// <exception cref="JournalException">The journal has failed.</exception>
+    /// <exception cref="JournalException">The journal has failed, or has ended.</exception>
+    /// <exception cref="InvalidOperationException">No file could hold it with what waits already: <see cref="Room"/> was not asked.</exception>
     public ulong Append(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second = default)
     {
         lock (_gate)
         {
             ThrowIfFailed();
+            if (_filling.DiskBytesWith(first.Length + second.Length) > _options.SegmentBytes - SegmentFormat.HeadBytes)
+            {
+                throw new InvalidOperationException($"a batch with a record of {first.Length + second.Length} bytes more is longer than a segment of {_options.SegmentBytes}");
+            }
+
             var lsn = _filling.NextLsn;
             _filling.Add(first, second);
-            if (_filling.Records == 1 || _filling.Waiting >= _enough)
+            if (_filling.Records == 1)
             {
                 Monitor.PulseAll(_gate);
             }
@@ -167,6 +188,7 @@ public sealed partial class Journal : IAsyncDisposable
             }
 
             ThrowIfFailed();
+            ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(lsn, _filling.NextLsn);
             var waiter = _freeWaiters ?? new CommitWaiter(GiveBack);
             _freeWaiters = waiter.Next;
             waiter.Scheduler = scheduler;
@@ -195,10 +217,10 @@ public sealed partial class Journal : IAsyncDisposable
     /// <summary>Reads committed records again, beside the writer.</summary>
     /// <param name="from">LSN of the first.</param>
     /// <param name="to">LSN of the last, committed already. More may be read.</param>
+    /// <param name="read">Gets them, in order.</param>
+    /// <param name="damaged">Gets what is missing in between.</param>
     public void Read(ulong from, ulong to, BatchReader read, Action<Damage> damaged)
-        => new JournalScan(_disk, _options.Directory, MostBatchBytes(_options)).Run(from, read, damaged, to);
-
-    private static int MostBatchBytes(JournalOptions options) => options.SegmentBytes;
+        => new JournalScan(_disk, _options.Directory, read, damaged, _identity).Run(from, to);
 
     private static ulong NewIdentity()
     {
@@ -221,6 +243,11 @@ public sealed partial class Journal : IAsyncDisposable
         if (_failure is not null)
         {
             throw new JournalException("the journal has failed, and this process has to start again", _failure);
+        }
+
+        if (_isClosed)
+        {
+            throw new JournalException("the journal has ended");
         }
     }
 }

@@ -15,6 +15,7 @@ public sealed class SystemDisk : IDisk
     private const int NotPermitted = 1; // EPERM
     private const int NoAccess = 13; // EACCES
     private const int WouldBlock = 11; // EWOULDBLOCK
+    private const int Interrupted = 4; // EINTR
 
     private SystemDisk()
     {
@@ -31,15 +32,27 @@ public sealed class SystemDisk : IDisk
 
     public void CreateDirectory(string path)
     {
-        if (Directory.Exists(path))
+        if (Path.GetDirectoryName(Path.GetFullPath(path)) is not { } parent)
         {
             return;
         }
 
-        var parent = Path.GetDirectoryName(Path.GetFullPath(path))!;
-        CreateDirectory(parent);
-        Try("make directory", path, () => Directory.CreateDirectory(path));
-        SyncDirectory(parent);
+        if (!Directory.Exists(path))
+        {
+            CreateDirectory(parent);
+            Try("make directory", path, () => Directory.CreateDirectory(path));
+            SyncDirectory(parent);
+            return;
+        }
+
+        try
+        {
+            SyncDirectory(parent); // it may have been made by a process that ended before it came to this
+        }
+        catch (DiskException e) when (e.Failure == DiskFailure.ReadOnly)
+        {
+            // Not ours to read: made by somebody else, and not just now.
+        }
     }
 
     public void Rename(string from, string to) => Try("rename", from, () => File.Move(from, to, overwrite: true));
@@ -56,10 +69,12 @@ public sealed class SystemDisk : IDisk
         }
 
         using var directory = Native.Open(path, CloseOnExec, 0); // O_RDONLY is 0
-        if (directory.IsInvalid || Native.FSync(directory) != 0)
+        if (directory.IsInvalid)
         {
             throw Failed("sync directory", path, Marshal.GetLastPInvokeError());
         }
+
+        Sync("sync directory", path, directory, Native.FSync);
     }
 
     public IDisposable? TryLock(string path)
@@ -84,7 +99,18 @@ public sealed class SystemDisk : IDisk
 
     public long FreeBytes(string directory) => Try("ask for free space", directory, () => new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace);
 
-    internal static DiskException Failed(string operation, string path, int error, Exception? inner = null) => new(
+    private static void Sync(string operation, string path, SafeFileHandle handle, Func<SafeFileHandle, int> sync)
+    {
+        while (sync(handle) != 0)
+        {
+            if (Marshal.GetLastPInvokeError() is not Interrupted and var error)
+            {
+                throw Failed(operation, path, error);
+            }
+        }
+    }
+
+    private static DiskException Failed(string operation, string path, int error, Exception? inner = null) => new(
         error switch
         {
             NoSpace or OverQuota => DiskFailure.Full,
@@ -94,7 +120,7 @@ public sealed class SystemDisk : IDisk
         $"cannot {operation} {path}: {inner?.Message ?? Marshal.GetPInvokeErrorMessage(error)}",
         inner);
 
-    internal static T Try<T>(string operation, string path, Func<T> action)
+    private static T Try<T>(string operation, string path, Func<T> action)
     {
         try
         {
@@ -182,9 +208,9 @@ public sealed class SystemDisk : IDisk
             {
                 RandomAccess.FlushToDisk(handle);
             }
-            else if (Native.FDataSync(handle) != 0)
+            else
             {
-                throw Failed("sync", path, Marshal.GetLastPInvokeError());
+                SystemDisk.Sync("sync", path, handle, Native.FDataSync);
             }
         }
 

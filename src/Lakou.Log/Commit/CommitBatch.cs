@@ -5,7 +5,8 @@ using Lakou.Log.Segments;
 namespace Lakou.Log.Commit;
 
 /// <summary>Records that are written together, with room for the head before them, and who waits for them. Guarded by the journal's gate while it fills.</summary>
-internal sealed class CommitBatch : IDisposable
+/// <param name="sync">How it will be written.</param>
+internal sealed class CommitBatch(SyncMode sync) : IDisposable
 {
     private const int SmallBytes = 64 << 10;
 
@@ -13,6 +14,7 @@ internal sealed class CommitBatch : IDisposable
     private const int KeptBytes = 4 << 20;
 
     private readonly List<(PipeScheduler? Scheduler, CommitWaiter First)> _waiters = [];
+    private int _eachBytes;
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(SmallBytes);
 
     public ulong FirstLsn { get; private set; }
@@ -21,6 +23,9 @@ internal sealed class CommitBatch : IDisposable
 
     /// <summary>From the head to the end of the last record.</summary>
     public int Length { get; private set; } = BatchFormat.HeadBytes;
+
+    /// <summary>What it takes of a file: as one batch, or as one for each record.</summary>
+    public int DiskBytes => sync == SyncMode.Each ? _eachBytes : Records == 0 ? 0 : BatchFormat.Align(Length);
 
     /// <summary>Callers that wait for it.</summary>
     public int Waiting { get; private set; }
@@ -38,9 +43,14 @@ internal sealed class CommitBatch : IDisposable
             _buffer = ArrayPool<byte>.Shared.Rent(SmallBytes);
         }
 
-        (FirstLsn, Records, Length, Waiting) = (firstLsn, 0, BatchFormat.HeadBytes, 0);
+        (FirstLsn, Records, Length, Waiting, _eachBytes) = (firstLsn, 0, BatchFormat.HeadBytes, 0, 0);
         _waiters.Clear();
     }
+
+    /// <summary>The same with one record more.</summary>
+    public long DiskBytesWith(int payload) => sync == SyncMode.Each
+        ? _eachBytes + (long)BatchFormat.Align(BatchFormat.HeadBytes + BatchFormat.RecordBytes(payload))
+        : BatchFormat.Align(Length + BatchFormat.RecordBytes(payload));
 
     public void Add(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
     {
@@ -49,6 +59,7 @@ internal sealed class CommitBatch : IDisposable
         BatchFormat.WriteRecord(_buffer.AsSpan(Length, bytes), first, second);
         Length += bytes;
         Records++;
+        _eachBytes += BatchFormat.Align(BatchFormat.HeadBytes + bytes);
     }
 
     public void Add(CommitWaiter waiter)
@@ -69,9 +80,9 @@ internal sealed class CommitBatch : IDisposable
     }
 
     /// <summary>The batch with its head, and zeros to the alignment.</summary>
-    public ReadOnlySpan<byte> Seal(in BatchHead head, out uint checksum)
+    public ReadOnlySpan<byte> Seal(in BatchHead head, BatchPlace place, out uint checksum)
     {
-        checksum = BatchFormat.Seal(Bytes, head);
+        checksum = BatchFormat.Seal(Bytes, head, place);
         var whole = _buffer.AsSpan(0, BatchFormat.Align(Length));
         whole[Length..].Clear();
         return whole;
@@ -80,9 +91,10 @@ internal sealed class CommitBatch : IDisposable
     /// <summary>One completion for all that wait on the same scheduler.</summary>
     public void Release(Exception? failure)
     {
+        Action<object?> complete = failure is null ? CompleteAll : Failing(failure);
         foreach (var (scheduler, first) in _waiters)
         {
-            (scheduler ?? PipeScheduler.ThreadPool).Schedule(failure is null ? CompleteAll : waiter => CompleteAll(waiter, failure), first);
+            (scheduler ?? PipeScheduler.ThreadPool).Schedule(complete, first);
         }
 
         _waiters.Clear();
@@ -92,6 +104,8 @@ internal sealed class CommitBatch : IDisposable
     public void Dispose() => ArrayPool<byte>.Shared.Return(_buffer);
 
     private static void CompleteAll(object? first) => CompleteAll(first, null);
+
+    private static Action<object?> Failing(Exception failure) => first => CompleteAll(first, failure); // of its own: a closure is made where its method begins
 
     private static void CompleteAll(object? first, Exception? failure)
     {

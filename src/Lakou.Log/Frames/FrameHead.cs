@@ -33,7 +33,7 @@ public static class FrameHead
 
     /// <summary>Whether the bytes begin with a right head.</summary>
     public static bool IsRight(ReadOnlySpan<byte> bytes)
-        => bytes.Length >= Bytes && BodyLength(bytes) >= 0 && BinaryPrimitives.ReadUInt32LittleEndian(bytes[28..]) == Crc32C.Of(bytes[..28]);
+        => bytes.Length >= Bytes && BodyLength(bytes) is >= 0 and <= int.MaxValue - Bytes && BinaryPrimitives.ReadUInt32LittleEndian(bytes[28..]) == Crc32C.Of(bytes[..28]);
 
     /// <summary>Whether the bytes begin with a whole frame, right to its end.</summary>
     public static bool IsWhole(ReadOnlySpan<byte> bytes)

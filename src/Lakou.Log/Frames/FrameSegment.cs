@@ -20,7 +20,9 @@ internal sealed class FrameSegment : IDisposable
     private readonly Lock _scanGate = new();
     private readonly List<(ulong Offset, long Position)> _index = [];
     private IDiskFile? _file;
-    private bool _isGone;
+    private bool _isNew;
+    private volatile bool _isGone;
+    private volatile bool _isScanned;
 
     public FrameSegment(IDisk disk, string directory, ulong first)
     {
@@ -39,7 +41,10 @@ internal sealed class FrameSegment : IDisposable
     public long Length { get; set; }
 
     /// <summary>Whether <see cref="Length"/> and the index are known.</summary>
-    public bool IsScanned { get; set; }
+    public bool IsScanned => _isScanned;
+
+    /// <summary>Whether there is nothing to be read here any more.</summary>
+    public bool IsGone => _isGone;
 
     /// <summary>Written since its last sync.</summary>
     public bool IsDirty { get; set; }
@@ -51,32 +56,23 @@ internal sealed class FrameSegment : IDisposable
             && ulong.TryParse(name.AsSpan(0, 16), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out first);
     }
 
-    /// <summary>Begins the file anew.</summary>
-    public void Create()
-    {
-        lock (_openGate)
-        {
-            _file = _disk.Open(Path, create: true);
-            _file.SetLength(0);
-        }
-
-        IsScanned = true;
-    }
+    /// <summary>A segment whose file is made when something is written to it.</summary>
+    public static FrameSegment Begin(IDisk disk, string directory, ulong first) => new(disk, directory, first) { _isNew = true, _isScanned = true };
 
     public void Write(ReadOnlySpan<byte> bytes, long at)
     {
         IsDirty = true;
-        Opened().Write(bytes, at);
+        Opened()?.Write(bytes, at);
     }
 
-    /// <returns>0 also when the segment was deleted meanwhile.</returns>
+    /// <returns>0 also when the segment is gone.</returns>
     public int Read(Span<byte> into, long at)
     {
-        while (!_isGone)
+        while (Opened() is { } file)
         {
             try
             {
-                return Opened().Read(into, at);
+                return file.Read(into, at);
             }
             catch (ObjectDisposedException)
             {
@@ -87,21 +83,53 @@ internal sealed class FrameSegment : IDisposable
         return 0;
     }
 
-    public void Sync() => Opened().Sync();
+    public void Sync()
+    {
+        while (Opened() is { } file)
+        {
+            try
+            {
+                file.Sync();
+                return;
+            }
+            catch (ObjectDisposedException)
+            {
+                // As above. A sync of a file that was opened anew is for all that was written to it.
+            }
+        }
+    }
 
     /// <summary>Cuts off what stands behind its last frame.</summary>
     public void Trim()
     {
-        if (Opened().Length > Length)
+        if (!_isNew && FileLength() > Length)
         {
-            Opened().SetLength(Length);
+            Opened()?.SetLength(Length);
             IsDirty = true;
         }
     }
 
-    public long FileLength() => Opened().Length;
+    /// <returns>0 also when the segment is gone.</returns>
+    public long FileLength()
+    {
+        while (Opened() is { } file)
+        {
+            try
+            {
+                return file.Length;
+            }
+            catch (ObjectDisposedException)
+            {
+                // As above.
+            }
+        }
+
+        return 0;
+    }
 
     /// <summary>Notes a frame that is at a position.</summary>
+    /// <param name="offset">Of the frame.</param>
+    /// <param name="position">Of its first byte.</param>
     /// <param name="isStep">Only when the last entry is far enough.</param>
     public void Index(ulong offset, long position, bool isStep = true)
     {
@@ -110,6 +138,18 @@ internal sealed class FrameSegment : IDisposable
             if (!isStep || _index.Count == 0 || position - _index[^1].Position >= IndexStep)
             {
                 _index.Add((offset, position));
+            }
+        }
+    }
+
+    /// <summary>Notes a frame among those that are noted already.</summary>
+    public void Insert(ulong offset, long position)
+    {
+        lock (_index)
+        {
+            if (_index.BinarySearch((offset, position)) is < 0 and var at)
+            {
+                _index.Insert(~at, (offset, position));
             }
         }
     }
@@ -125,19 +165,9 @@ internal sealed class FrameSegment : IDisposable
         }
     }
 
-    /// <summary>The first indexed position behind one: where to look for frames again after damage.</summary>
-    public (ulong Offset, long Position)? After(long position)
-    {
-        lock (_index)
-        {
-            var at = _index.FindIndex(entry => entry.Position > position);
-            return at < 0 ? null : _index[at];
-        }
-    }
-
     /// <summary>
     /// Reads the whole file, verifies heads and makes the index; bodies are verified when they are read. Behind a head that is wrong it looks for the next
-    /// whole frame, byte by byte.
+    /// whole frame.
     /// </summary>
     /// <param name="until">Frames from this offset on are left out.</param>
     public void Scan(ulong until)
@@ -149,8 +179,8 @@ internal sealed class FrameSegment : IDisposable
                 _index.Clear();
             }
 
-            using var window = new FileWindow(Opened());
-            var length = Opened().Length;
+            using var window = new FileWindow(Read);
+            var length = FileLength();
             var (position, offset, end) = (0L, First, First);
             while (offset < until && position < length)
             {
@@ -171,7 +201,8 @@ internal sealed class FrameSegment : IDisposable
                 end = ++offset;
             }
 
-            (End, Length, IsScanned) = (end, position, true);
+            (End, Length) = (end, position);
+            _isScanned = !_isGone;
         }
     }
 
@@ -200,20 +231,37 @@ internal sealed class FrameSegment : IDisposable
     /// <summary>Closes and deletes it.</summary>
     public void Delete()
     {
-        _isGone = true;
-        Close();
+        Dispose();
         _disk.Delete(Path);
     }
 
-    public void Dispose() => Close();
-
-    private static bool FindFrame(FileWindow window, long length, ref long position, ref ulong offset, ulong until)
+    public void Dispose()
     {
+        _isGone = true;
+        Close();
+    }
+
+    /// <summary>
+    /// The next whole frame behind a head that is wrong. Where that head says, if its length is still right: the bytes of an event may look like a frame. Else
+    /// byte by byte.
+    /// </summary>
+    /// <param name="length">Of the file.</param>
+    /// <param name="position">Of the wrong head; then of the frame.</param>
+    /// <param name="offset">That the wrong head should have; then of the frame.</param>
+    /// <param name="until">Frames from this offset on are none.</param>
+    public static bool FindFrame(FileWindow window, long length, ref long position, ref ulong offset, ulong until)
+    {
+        var head = window.At(position, FrameHead.Bytes);
+        if (head.Length == FrameHead.Bytes && FrameHead.BodyLength(head) is >= 0 and var body && offset + 1 < until
+            && IsFrame(window, position + FrameHead.Bytes + body, length, out var following) && following == offset + 1)
+        {
+            (position, offset) = (position + FrameHead.Bytes + body, following);
+            return true;
+        }
+
         for (var at = position + 1; at + FrameHead.Bytes <= length; at++)
         {
-            var head = window.At(at, FrameHead.Bytes);
-            if (FrameHead.IsRight(head) && FrameHead.Offset(head) is var found && found > offset && found < until && FrameHead.Length(head) <= length - at
-                && FrameHead.IsWhole(window.At(at, FrameHead.Length(head))))
+            if (IsFrame(window, at, length, out var found) && found > offset && found < until)
             {
                 (position, offset) = (at, found);
                 return true;
@@ -223,11 +271,34 @@ internal sealed class FrameSegment : IDisposable
         return false;
     }
 
-    private IDiskFile Opened()
+    private static bool IsFrame(FileWindow window, long at, long length, out ulong offset)
+    {
+        offset = 0;
+        if (at + FrameHead.Bytes > length || window.At(at, FrameHead.Bytes) is var head && (!FrameHead.IsRight(head) || FrameHead.Length(head) > length - at))
+        {
+            return false;
+        }
+
+        offset = FrameHead.Offset(head);
+        return FrameHead.IsWhole(window.At(at, FrameHead.Length(head)));
+    }
+
+    private IDiskFile? Opened()
     {
         lock (_openGate)
         {
-            ObjectDisposedException.ThrowIf(_isGone, this);
+            if (_isGone)
+            {
+                return null;
+            }
+
+            if (_isNew)
+            {
+                _file ??= _disk.Open(Path, create: true);
+                _file.SetLength(0);
+                _isNew = false;
+            }
+
             return _file ??= _disk.Open(Path);
         }
     }

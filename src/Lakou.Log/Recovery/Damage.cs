@@ -11,7 +11,13 @@ public sealed record Damage(string File, long Position, long Bytes, ulong FirstL
     /// <summary>Written with <see cref="SyncMode.Os"/>: a loss of power does this.</summary>
     public bool IsUnsynced { get; init; }
 
-    public override string ToString() => NextLsn == FirstLsn
-        ? $"{File} at byte {Position}: damaged, and no record is lost"
-        : $"{File} at byte {Position}: {NextLsn - FirstLsn} committed records (LSN {FirstLsn} to {NextLsn - 1}) cannot be read{(IsUnsynced ? "; they were written with sync: os" : "")}";
+    /// <summary>A snapshot is newer than what there is of the journal: nobody knows what is lost.</summary>
+    public bool IsEndMissing { get; init; }
+
+    public override string ToString() => $"{File} at byte {Position}: " + (IsEndMissing, NextLsn == FirstLsn) switch
+    {
+        (true, _) => $"the end of the journal is missing; what came after LSN {NextLsn - 1}, if anything did, cannot be read",
+        (_, true) => "damaged; no record is known to be lost",
+        _ => $"{NextLsn - FirstLsn} committed records (LSN {FirstLsn} to {NextLsn - 1}) cannot be read{(IsUnsynced ? "; they were written with sync: os" : "")}",
+    };
 }

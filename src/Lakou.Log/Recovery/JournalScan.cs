@@ -10,25 +10,28 @@ public delegate void BatchReader(long time, BatchRecords records);
 
 /// <summary>
 /// Reads segments in order, from a given record on. A batch counts when its checksum, those of its records, its LSN and the checksum of the one before
-/// it are right. What is wrong is looked behind: with a whole batch of a later LSN after it, it is damage, and reading goes on there; with none, it is
-/// the end that a crash tore.
+/// it are right. What is wrong is looked behind: with a whole batch of the same or a later LSN after it, it is damage, and reading goes on there; with none, it
+/// is the end that a crash tore.
 /// </summary>
 internal sealed class JournalScan
 {
     private readonly IDisk _disk;
     private readonly string _directory;
-    private readonly int _mostBytes;
     private readonly List<(ulong FirstLsn, string Name)> _segments = [];
-    private ulong _expected;
-    private uint _previous;
-    private bool _chained;
+    private readonly List<string> _unused = [];
+    private readonly BatchReader _read;
+    private readonly Action<Damage> _damaged;
+    private ulong _from;
+    private bool _isChained;
 
     /// <param name="disk">Where.</param>
     /// <param name="directory">Of the journal.</param>
-    /// <param name="mostBytes">Length of the longest batch that is possible: what claims more is none.</param>
-    public JournalScan(IDisk disk, string directory, int mostBytes)
+    /// <param name="read">Gets every batch.</param>
+    /// <param name="damaged">Gets what is missing in between, before the batches after it.</param>
+    /// <param name="identity">Of the journal; 0 to find it.</param>
+    public JournalScan(IDisk disk, string directory, BatchReader read, Action<Damage> damaged, ulong identity = 0)
     {
-        (_disk, _directory, _mostBytes) = (disk, directory, mostBytes);
+        (_disk, _directory, _read, _damaged) = (disk, directory, read, damaged);
         foreach (var name in disk.Files(directory))
         {
             if (SegmentFormat.TryParseName(name, out var firstLsn))
@@ -37,159 +40,150 @@ internal sealed class JournalScan
             }
         }
 
-        Identity = FindIdentity();
+        Identity = identity == 0 ? FindIdentity() : identity;
     }
 
-    /// <summary>What all batches carry, so that no bytes of an event pass for one; 0 when there is no segment.</summary>
+    /// <summary>What all batches carry, so that those of another journal are none here; 0 when nothing was ever committed.</summary>
     public ulong Identity { get; }
 
     /// <summary>Of the last batch read.</summary>
     public ulong Epoch { get; private set; }
 
-    public ulong NextLsn => _expected;
+    public ulong NextLsn { get; private set; }
 
-    public uint LastChecksum => _previous;
+    /// <summary>Of the last batch read.</summary>
+    public uint Checksum { get; private set; }
 
-    /// <summary>Where the next batch goes: name of the segment and position; null when a new segment is to be begun.</summary>
-    public (string Name, long Position)? Tail { get; private set; }
+    /// <summary>Where the next batch goes; null when a new segment is to be begun.</summary>
+    public JournalTail? Tail { get; private set; }
 
-    /// <summary>Bytes after <see cref="Tail"/> that are not zero: begun and never committed.</summary>
+    /// <summary>Bytes that were begun and never committed, in all files.</summary>
     public long TornBytes { get; private set; }
 
-    /// <summary>Segments that hold nothing at all: prepared, and not used before the end.</summary>
-    public IReadOnlyList<string> Unused { get; private set; } = [];
-
-    /// <summary>All segments by name, in order.</summary>
-    public IReadOnlyList<(ulong FirstLsn, string Name)> Segments => _segments;
+    /// <summary>Segments behind the last batch: nothing in them was committed.</summary>
+    public IReadOnlyList<string> Unused => _unused;
 
     /// <param name="from">LSN of the first record to read; those before are checked, where they share a segment, and not handed out.</param>
-    /// <param name="read">Gets every batch.</param>
-    /// <param name="damaged">Gets what is missing in between, before the batches after it.</param>
     /// <param name="to">Ends behind the batch with this record: what follows may be being written.</param>
-    public void Run(ulong from, BatchReader read, Action<Damage> damaged, ulong to = ulong.MaxValue)
+    public void Run(ulong from, ulong to = ulong.MaxValue)
     {
         // 1. The segment that holds the first record.
         var at = Math.Max(0, _segments.FindLastIndex(segment => segment.FirstLsn <= from));
-        _expected = _segments.Count == 0 ? from : Math.Min(from, _segments[at].FirstLsn);
-        if (_segments.Count > 0 && _segments[at].FirstLsn > from)
-        {
-            _expected = _segments[at].FirstLsn;
-            damaged(new(_segments[at].Name, 0, 0, from, _expected));
-        }
+        _from = from;
+        NextLsn = _segments.Count == 0 ? from : Math.Min(from, _segments[at].FirstLsn);
 
         // 2. One after the other.
-        var unused = new List<string>();
-        for (; at < _segments.Count && _expected <= to; at++)
+        for (; at < _segments.Count && NextLsn <= to; at++)
         {
-            if (!ReadSegment(at, from, to, read, damaged))
-            {
-                unused.Add(_segments[at].Name);
-            }
+            ReadSegment(at, to);
         }
 
-        Unused = unused;
-        if (_expected < from)
+        // 3. A snapshot may know of more than the journal has. A journal that has a snapshot has a segment: the last one is never cut.
+        if (NextLsn < from || (Tail is null && from > 1 && to == ulong.MaxValue))
         {
-            // The snapshot knows of records that the journal has not: its end is missing.
-            damaged(new(Tail?.Name ?? "the journal", Tail?.Position ?? 0, 0, _expected, from));
-            _expected = from;
-            _chained = false;
+            _damaged(new(Tail is { } tail ? SegmentFormat.NameOf(tail.Segment) : "the journal", Tail?.End ?? 0, 0, from, from) { IsEndMissing = true });
+            NextLsn = from;
         }
     }
 
-    /// <returns>False when it holds no batch at all.</returns>
-    private bool ReadSegment(int index, ulong from, ulong to, BatchReader read, Action<Damage> damaged)
+    private void ReadSegment(int index, ulong to)
     {
-        var name = _segments[index].Name;
+        var (firstLsn, name) = _segments[index];
         using var file = _disk.Open(Path.Combine(_directory, name));
         using var window = new FileWindow(file);
-        var any = false;
-        var position = (long)SegmentFormat.HeadBytes;
-        var isHeadRight = SegmentFormat.TryRead(window.At(0, SegmentFormat.HeadBytes), out var segment) && segment.FirstLsn == _segments[index].FirstLsn && segment.Identity == Identity;
-        if (isHeadRight && file.Length < segment.Length)
+        var length = file.Length;
+        var (last, position) = (0L, (long)SegmentFormat.HeadBytes);
+        CheckHead(window, firstLsn, name, length);
+        while (NextLsn <= to)
         {
-            damaged(new(name, file.Length, segment.Length - file.Length, _expected, _expected));
-        }
-
-        while (_expected <= to)
-        {
-            if (TryRead(window, position, out var head) && IsNext(head))
+            if (TryRead(window, length, new(firstLsn, position), out var head) && IsNext(head))
             {
-                if (!any && !isHeadRight)
-                {
-                    damaged(new(name, 0, SegmentFormat.HeadBytes, _expected, _expected));
-                }
-
-                Deliver(window, position, head, from, read);
+                Deliver(window, position, head);
+                last = position;
                 position += BatchFormat.Align(head.Length);
-                any = true;
-                continue;
             }
-
-            // What follows is the rest of a segment that was full, a torn end, or damage: the next whole batch tells.
-            if (FindNext(window, file.Length, position, index, out var nextIndex, out var nextPosition, out var next))
+            else if (FindNext(window, length, position, index, out var nextIndex, out var nextPosition, out var next))
             {
-                if (nextIndex == index)
+                // The rest of a segment that was full, or damage.
+                GoTo(next, name, position, nextIndex == index ? nextPosition - position : 0);
+                if (nextIndex != index)
                 {
-                    Report(damaged, name, position, nextPosition - position, next);
-                    position = nextPosition;
-                    continue;
+                    return;
                 }
 
-                Report(damaged, name, position, 0, next);
-
-                return any;
+                position = nextPosition;
             }
-
-            if (any || Tail is null)
+            else
             {
-                Tail = (name, position);
-                TornBytes = Torn(window, file.Length, position);
+                End(window, firstLsn, name, length, last, position);
+                return;
             }
-
-            return any;
         }
-
-        return any;
     }
 
-    private void Deliver(FileWindow window, long position, in BatchHead head, ulong from, BatchReader read)
+    /// <summary>The head and the length of a segment are durable before it has its name: when they are wrong, the file was damaged.</summary>
+    private void CheckHead(FileWindow window, ulong firstLsn, string name, long length)
     {
-        var records = new BatchRecords(window.At(position, head.Length)[BatchFormat.HeadBytes..], head.FirstLsn);
-        if (head.NextLsn > from)
+        if (!SegmentFormat.TryRead(window.At(0, SegmentFormat.HeadBytes), out var head) || head.FirstLsn != firstLsn || head.Identity != Identity)
         {
-            read(head.Time, records.From(from));
+            _damaged(new(name, 0, SegmentFormat.HeadBytes, NextLsn, NextLsn));
         }
-
-        _expected = head.NextLsn;
-        _previous = head.Checksum;
-        _chained = true;
-        Epoch = head.Epoch;
+        else if (length < head.Length)
+        {
+            _damaged(new(name, length, head.Length - length, NextLsn, NextLsn));
+        }
     }
 
-    private void Report(Action<Damage> damaged, string name, long position, long bytes, in BatchHead next)
+    private void Deliver(FileWindow window, long position, in BatchHead head)
     {
-        if (next.FirstLsn > _expected)
+        if (head.NextLsn > _from)
         {
-            damaged(new(name, position, bytes, _expected, next.FirstLsn) { IsUnsynced = (next.Flags & BatchFormat.Unsynced) != 0 });
+            _read(head.Time, new BatchRecords(window.At(position, head.Length)[BatchFormat.HeadBytes..], head.FirstLsn).From(_from));
         }
 
-        _expected = next.FirstLsn;
-        _previous = next.Previous;
-        _chained = true;
+        (NextLsn, Checksum, Epoch, _isChained) = (head.NextLsn, head.Checksum, head.Epoch, true);
     }
 
-    private bool IsNext(in BatchHead head) => head.FirstLsn == _expected && head.Epoch >= Epoch && (!_chained || head.Previous == _previous);
+    private void GoTo(in BatchHead next, string name, long position, long bytes)
+    {
+        // Records that a snapshot holds are not lost.
+        var first = Math.Min(Math.Max(NextLsn, _from), next.FirstLsn);
+        if (next.FirstLsn > NextLsn || (_isChained && next.Previous != Checksum))
+        {
+            _damaged(new(name, position, bytes, first, next.FirstLsn) { IsUnsynced = (next.Flags & BatchFormat.Unsynced) != 0 });
+        }
 
-    private bool TryRead(FileWindow window, long position, out BatchHead head)
-        => BatchFormat.TryReadHead(window.At(position, BatchFormat.HeadBytes), Identity, _mostBytes, out head)
-            && BatchFormat.IsWhole(window.At(position, head.Length), head);
+        (NextLsn, Checksum, _isChained) = (next.FirstLsn, next.Previous, true);
+    }
 
-    /// <summary>The first whole batch behind a position, of this segment or of a later one, that is not older than what is expected.</summary>
+    private void End(FileWindow window, ulong firstLsn, string name, long length, long last, long position)
+    {
+        var torn = Torn(window, length, position);
+        TornBytes += torn;
+        if (last > 0)
+        {
+            Tail = new(firstLsn, last, position, torn);
+        }
+        else
+        {
+            _unused.Add(name);
+        }
+    }
+
+    private bool IsNext(in BatchHead head) => head.FirstLsn == NextLsn && head.Epoch >= Epoch && (!_isChained || head.Previous == Checksum);
+
+    private bool TryRead(FileWindow window, long length, BatchPlace place, out BatchHead head)
+        => TryReadAny(window, length, place, out head) && head.Identity == Identity;
+
+    private static bool TryReadAny(FileWindow window, long length, BatchPlace place, out BatchHead head)
+        => BatchFormat.TryReadHead(window.At(place.Position, BatchFormat.HeadBytes), length - place.Position, out head)
+            && BatchFormat.IsWhole(window.At(place.Position, head.Length), head, place);
+
+    /// <summary>The first whole batch from a position on, of this segment or of a later one, that is not older than what is expected.</summary>
     private bool FindNext(FileWindow window, long length, long position, int index, out int nextIndex, out long nextPosition, out BatchHead next)
     {
         nextIndex = index;
-        if (FindIn(window, length, position + BatchFormat.Alignment, out nextPosition, out next))
+        if (FindIn(window, length, _segments[index].FirstLsn, position, out nextPosition, out next))
         {
             return true;
         }
@@ -198,7 +192,7 @@ internal sealed class JournalScan
         {
             using var file = _disk.Open(Path.Combine(_directory, _segments[nextIndex].Name));
             using var other = new FileWindow(file);
-            if (FindIn(other, file.Length, SegmentFormat.HeadBytes, out nextPosition, out next))
+            if (FindIn(other, file.Length, _segments[nextIndex].FirstLsn, SegmentFormat.HeadBytes, out nextPosition, out next))
             {
                 return true;
             }
@@ -207,12 +201,12 @@ internal sealed class JournalScan
         return false;
     }
 
-    private bool FindIn(FileWindow window, long length, long position, out long found, out BatchHead head)
+    private bool FindIn(FileWindow window, long length, ulong segment, long position, out long found, out BatchHead head)
     {
         head = default;
         for (found = position; found + BatchFormat.HeadBytes <= length; found += BatchFormat.Alignment)
         {
-            if (TryRead(window, found, out head) && head.FirstLsn >= _expected && head.Epoch >= Epoch)
+            if (TryRead(window, length, new(segment, found), out head) && head.FirstLsn >= NextLsn && head.Epoch >= Epoch)
             {
                 return true;
             }
@@ -224,8 +218,8 @@ internal sealed class JournalScan
     /// <summary>How much of what follows is not zero, to its last byte.</summary>
     private static long Torn(FileWindow window, long length, long position)
     {
+        const int Step = 64 << 10;
         var end = position;
-        const int Step = 64 * 1024;
         for (var at = position; at < length; at += Step)
         {
             if (window.At(at, (int)Math.Min(Step, length - at)).LastIndexOfAnyExcept((byte)0) is >= 0 and var last)
@@ -237,15 +231,29 @@ internal sealed class JournalScan
         return end - position;
     }
 
+    /// <summary>By the head of a segment, or by a batch where all heads are damaged: without an identity nothing would be found, and all would be cut.</summary>
     private ulong FindIdentity()
     {
-        Span<byte> bytes = stackalloc byte[SegmentFormat.HeadBytes];
         foreach (var (_, name) in _segments)
         {
             using var file = _disk.Open(Path.Combine(_directory, name));
-            if (SegmentFormat.TryRead(bytes[..file.Read(bytes, 0)], out var head))
+            using var window = new FileWindow(file);
+            if (SegmentFormat.TryRead(window.At(0, SegmentFormat.HeadBytes), out var head))
             {
                 return head.Identity;
+            }
+        }
+
+        foreach (var (firstLsn, name) in _segments)
+        {
+            using var file = _disk.Open(Path.Combine(_directory, name));
+            using var window = new FileWindow(file);
+            for (long at = SegmentFormat.HeadBytes, length = file.Length; at + BatchFormat.HeadBytes <= length; at += BatchFormat.Alignment)
+            {
+                if (TryReadAny(window, length, new(firstLsn, at), out var head))
+                {
+                    return head.Identity;
+                }
             }
         }
 

@@ -13,6 +13,7 @@ namespace Lakou.Log.Segments;
 /// 12 u32 records
 /// 16 u64 identity of the journal
 /// </code>
+/// The checksum begins with the place of the batch, which is not stored: one that is found elsewhere, in the bytes of an event for example, is none.
 /// </summary>
 internal static class BatchFormat
 {
@@ -35,8 +36,9 @@ internal static class BatchFormat
     /// <summary>Fills in the head of a batch whose records are in place.</summary>
     /// <param name="batch">From its head to the end of its last record.</param>
     /// <param name="head">All but the checksum.</param>
+    /// <param name="place">Where it will be written.</param>
     /// <returns>Its checksum.</returns>
-    public static uint Seal(Span<byte> batch, in BatchHead head)
+    public static uint Seal(Span<byte> batch, in BatchHead head, BatchPlace place)
     {
         BinaryPrimitives.WriteUInt32LittleEndian(batch, Magic);
         BinaryPrimitives.WriteUInt32LittleEndian(batch[4..], head.Flags);
@@ -47,7 +49,7 @@ internal static class BatchFormat
         BinaryPrimitives.WriteUInt64LittleEndian(batch[32..], head.Epoch);
         BinaryPrimitives.WriteInt64LittleEndian(batch[40..], head.Time);
         BinaryPrimitives.WriteUInt32LittleEndian(batch[48..], head.Previous);
-        var checksum = Crc32C.Of(batch[..52]);
+        var checksum = Crc32C.Of(batch[..52], place.Checksum);
         for (var at = HeadBytes; at < batch.Length; at += RecordBytes(BinaryPrimitives.ReadInt32LittleEndian(batch[at..])))
         {
             checksum = Crc32C.Of(batch.Slice(at, RecordHeadBytes), checksum);
@@ -71,11 +73,13 @@ internal static class BatchFormat
         BinaryPrimitives.WriteUInt32LittleEndian(into[4..], Crc32C.Of(payload));
     }
 
-    /// <summary>Reads a head alone: enough to know how much to read. False when it cannot be one of this journal.</summary>
-    public static bool TryReadHead(ReadOnlySpan<byte> bytes, ulong identity, int most, out BatchHead head)
+    /// <summary>Reads a head alone: enough to know how much to read. False when it cannot be one.</summary>
+    /// <param name="bytes">At least <see cref="HeadBytes"/>, or it is none.</param>
+    /// <param name="most">Bytes from here to the end of the file.</param>
+    public static bool TryReadHead(ReadOnlySpan<byte> bytes, long most, out BatchHead head)
     {
         head = default;
-        if (bytes.Length < HeadBytes || BinaryPrimitives.ReadUInt32LittleEndian(bytes) != Magic || BinaryPrimitives.ReadUInt64LittleEndian(bytes[16..]) != identity)
+        if (bytes.Length < HeadBytes || BinaryPrimitives.ReadUInt32LittleEndian(bytes) != Magic)
         {
             return false;
         }
@@ -85,7 +89,7 @@ internal static class BatchFormat
             Flags = BinaryPrimitives.ReadUInt32LittleEndian(bytes[4..]),
             Length = BinaryPrimitives.ReadInt32LittleEndian(bytes[8..]),
             Records = BinaryPrimitives.ReadInt32LittleEndian(bytes[12..]),
-            Identity = identity,
+            Identity = BinaryPrimitives.ReadUInt64LittleEndian(bytes[16..]),
             FirstLsn = BinaryPrimitives.ReadUInt64LittleEndian(bytes[24..]),
             Epoch = BinaryPrimitives.ReadUInt64LittleEndian(bytes[32..]),
             Time = BinaryPrimitives.ReadInt64LittleEndian(bytes[40..]),
@@ -96,14 +100,14 @@ internal static class BatchFormat
     }
 
     /// <summary>Whether a batch is whole: its lengths add up, its checksum and those of its records are right.</summary>
-    public static bool IsWhole(ReadOnlySpan<byte> batch, in BatchHead head)
+    public static bool IsWhole(ReadOnlySpan<byte> batch, in BatchHead head, BatchPlace place)
     {
         if (batch.Length != head.Length)
         {
             return false;
         }
 
-        var checksum = Crc32C.Of(batch[..52]);
+        var checksum = Crc32C.Of(batch[..52], place.Checksum);
         var records = 0;
         for (var at = HeadBytes; at < batch.Length; records++)
         {
@@ -150,6 +154,23 @@ internal readonly record struct BatchHead
     public uint Checksum { get; init; }
 
     public ulong NextLsn => FirstLsn + (ulong)Records;
+}
+
+/// <summary>Where a batch is.</summary>
+/// <param name="Segment">LSN in the name of the file.</param>
+/// <param name="Position">Of its first byte.</param>
+internal readonly record struct BatchPlace(ulong Segment, long Position)
+{
+    public uint Checksum
+    {
+        get
+        {
+            Span<byte> bytes = stackalloc byte[2 * sizeof(ulong)];
+            BinaryPrimitives.WriteUInt64LittleEndian(bytes, Segment);
+            BinaryPrimitives.WriteInt64LittleEndian(bytes[sizeof(ulong)..], Position);
+            return Crc32C.Of(bytes);
+        }
+    }
 }
 
 /// <summary>The records of a whole batch, in order.</summary>

@@ -1,5 +1,6 @@
 using Lakou.Core.Disk;
 using Lakou.Core.Time;
+using Lakou.Log.Recovery;
 
 namespace Lakou.Log.Segments;
 
@@ -16,6 +17,7 @@ internal sealed class SegmentChain : IDisposable
     private readonly TimeProvider _time;
     private readonly ulong _identity;
     private IDiskFile? _file;
+    private ulong _segment;
     private long _position;
     private long _capacity;
     private volatile bool _hasSpare;
@@ -25,13 +27,13 @@ internal sealed class SegmentChain : IDisposable
     /// <param name="time">For the heads of segments.</param>
     /// <param name="identity">Of this journal.</param>
     /// <param name="tail">Where to go on; null to begin a segment with the first batch.</param>
-    public SegmentChain(IDisk disk, JournalOptions options, TimeProvider time, ulong identity, (string Name, long Position)? tail)
+    public SegmentChain(IDisk disk, JournalOptions options, TimeProvider time, ulong identity, JournalTail? tail)
     {
         (_disk, _options, _time, _identity) = (disk, options, time, identity);
         if (tail is { } end)
         {
-            _file = disk.Open(Path.Combine(options.Directory, end.Name));
-            (_position, _capacity) = (end.Position, _file.Length);
+            _file = disk.Open(Path.Combine(options.Directory, SegmentFormat.NameOf(end.Segment)));
+            (_segment, _position, _capacity) = (end.Segment, end.End, _file.Length);
         }
     }
 
@@ -39,7 +41,7 @@ internal sealed class SegmentChain : IDisposable
     public bool HasSpare => _hasSpare;
 
     /// <summary>Bytes left in the file that is written.</summary>
-    public long Left => _capacity - _position;
+    public long Left => Volatile.Read(ref _capacity) - Volatile.Read(ref _position);
 
     private string SparePath => Path.Combine(_options.Directory, SegmentFormat.Spare);
 
@@ -59,11 +61,12 @@ internal sealed class SegmentChain : IDisposable
                 try
                 {
                     Fill(file, 0, _options.SegmentBytes);
+                    file.SetLength(_options.SegmentBytes); // one that was left over may be longer
                     file.Sync();
                 }
                 catch (DiskException)
                 {
-                    file.SetLength(0); // gives back the room for those who can use it
+                    GiveBack(file);
                     throw;
                 }
             }
@@ -73,26 +76,37 @@ internal sealed class SegmentChain : IDisposable
         }
     }
 
-    /// <summary>Zeros after the last batch: nothing that was torn is found there later.</summary>
-    public void Clear(long bytes)
+    /// <summary>
+    /// Makes durable what a scan found. What was torn becomes zeros, so that it is not found later. The last batch is written once more: after a failed sync the
+    /// kernel shows pages that it does not write, until somebody writes them again.
+    /// </summary>
+    public void Settle(JournalTail tail)
     {
-        if (bytes > 0)
-        {
-            Fill(_file!, _position, bytes);
-            _file!.Sync();
-        }
+        var last = new byte[tail.End - tail.Last];
+        var length = _file!.Read(last, tail.Last);
+        _file.Write(last.AsSpan(0, length), tail.Last);
+        Fill(_file, tail.End, tail.TornBytes);
+        _file.Sync();
     }
 
-    /// <summary>Puts a sealed batch, padded to its alignment, behind the last one.</summary>
-    public void Write(ReadOnlySpan<byte> batch, in BatchHead head, uint previous)
+    /// <summary>Where a batch of this length goes; begins a segment when the one that is written has no room for it.</summary>
+    /// <param name="bytes">With its padding.</param>
+    /// <param name="head">Of the batch.</param>
+    public BatchPlace PlaceOf(int bytes, in BatchHead head)
     {
-        if (_file is null || _position + batch.Length > _capacity)
+        if (_file is null || bytes > Left)
         {
-            Begin(head, previous);
+            Begin(head);
         }
 
+        return new(_segment, _position);
+    }
+
+    /// <summary>Puts a sealed batch, padded to its alignment, in its place.</summary>
+    public void Write(ReadOnlySpan<byte> batch)
+    {
         _file!.Write(batch, _position);
-        _position += batch.Length;
+        Volatile.Write(ref _position, _position + batch.Length);
     }
 
     public void Sync() => _file!.Sync();
@@ -109,27 +123,42 @@ internal sealed class SegmentChain : IDisposable
         }
     }
 
-    private void Begin(in BatchHead head, uint previous)
+    /// <summary>The room is for those who can use it.</summary>
+    private static void GiveBack(IDiskFile file)
+    {
+        try
+        {
+            file.SetLength(0);
+        }
+        catch (DiskException)
+        {
+            // The first failure is the one to tell.
+        }
+    }
+
+    private void Begin(in BatchHead head)
     {
         // What was there must be durable before anything of the new segment is: a crash may leave either, not the second alone.
         _file?.Sync();
         _file?.Dispose();
         _file = null;
 
-        var name = SegmentFormat.NameOf(head.FirstLsn);
-        var path = Path.Combine(_options.Directory, name);
+        var path = Path.Combine(_options.Directory, SegmentFormat.NameOf(head.FirstLsn));
         Span<byte> bytes = stackalloc byte[SegmentFormat.HeadBytes];
-        SegmentFormat.Write(bytes, new(_identity, head.FirstLsn, head.Epoch, _time.GetMicroseconds(), _options.SegmentBytes, previous));
+        SegmentFormat.Write(bytes, new(_identity, head.FirstLsn, head.Epoch, _time.GetMicroseconds(), _options.SegmentBytes, head.Previous));
         Prepare();
         using (var spare = _disk.Open(SparePath))
         {
             spare.Write(bytes, 0);
+            spare.Sync(); // so that a segment that has a name has a head
         }
 
         _disk.Rename(SparePath, path);
-        _hasSpare = false;
         _disk.SyncDirectory(_options.Directory);
         _file = _disk.Open(path);
-        (_position, _capacity) = (SegmentFormat.HeadBytes, _options.SegmentBytes);
+        _segment = head.FirstLsn;
+        Volatile.Write(ref _position, SegmentFormat.HeadBytes);
+        Volatile.Write(ref _capacity, _options.SegmentBytes);
+        _hasSpare = false; // last: until then there is room in either
     }
 }

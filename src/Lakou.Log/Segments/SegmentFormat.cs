@@ -30,7 +30,8 @@ internal static class SegmentFormat
     {
         firstLsn = 0;
         return name.Length == 16 + Extension.Length && name.EndsWith(Extension, StringComparison.Ordinal)
-            && ulong.TryParse(name.AsSpan(0, 16), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out firstLsn);
+            && ulong.TryParse(name.AsSpan(0, 16), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out firstLsn)
+            && NameOf(firstLsn) == name; // not in capitals: the order of names is the order of numbers
     }
 
     public static void Write(Span<byte> into, in SegmentHead head)

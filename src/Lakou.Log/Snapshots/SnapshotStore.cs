@@ -23,6 +23,8 @@ public sealed class SnapshotStore(IDisk disk, string directory)
     private const int HeadBytes = 16;
     private const uint End = uint.MaxValue;
 
+    private readonly HashSet<string> _damaged = [];
+
     /// <summary>Reads one chunk of a snapshot that was verified as a whole.</summary>
     public delegate void ChunkReader(ReadOnlySpan<byte> chunk);
 
@@ -41,13 +43,14 @@ public sealed class SnapshotStore(IDisk disk, string directory)
                 return lsn;
             }
 
+            _damaged.Add(name);
             damaged(name);
         }
 
         return 0;
     }
 
-    /// <summary>Writes a snapshot, durable when this returns, and deletes those that are not kept.</summary>
+    /// <summary>Writes a snapshot, durable when this returns, and deletes those that are not kept, and those that <see cref="Load"/> found damaged.</summary>
     /// <param name="lsn">The last record that it holds.</param>
     /// <param name="write">Writes the chunks: calls its argument with each.</param>
     /// <returns>The oldest LSN that is kept: the journal is needed from the record behind it.</returns>
@@ -57,22 +60,36 @@ public sealed class SnapshotStore(IDisk disk, string directory)
         var unfinished = Path.Combine(directory, Unfinished);
         using (var file = disk.Open(unfinished, create: true))
         {
+            WriteAll(file, lsn, write);
+        }
+
+        disk.Rename(unfinished, Path.Combine(directory, NameOf(lsn)));
+        disk.SyncDirectory(directory);
+        _damaged.Remove(NameOf(lsn));
+        var kept = Names().Where(one => !_damaged.Contains(one.Name)).TakeLast(Kept).ToArray();
+        foreach (var one in Names().Except(kept).ToArray())
+        {
+            disk.Delete(Path.Combine(directory, one.Name));
+        }
+
+        return kept[0].Lsn;
+    }
+
+    private static void WriteAll(IDiskFile file, ulong lsn, Action<ChunkReader> write)
+    {
+        try
+        {
             file.SetLength(0);
             var writer = new ChunkWriter(file, lsn);
             write(writer.Write);
             writer.Finish();
             file.Sync();
         }
-
-        disk.Rename(unfinished, Path.Combine(directory, NameOf(lsn)));
-        disk.SyncDirectory(directory);
-        var names = Names().ToArray();
-        foreach (var (_, name) in names.SkipLast(Kept))
+        catch (DiskException e) when (e.Failure == DiskFailure.Full)
         {
-            disk.Delete(Path.Combine(directory, name));
+            file.SetLength(0); // the room is for those who can use it
+            throw;
         }
-
-        return names.TakeLast(Kept).First().Lsn;
     }
 
     private static string NameOf(ulong lsn) => lsn.ToString("x16", CultureInfo.InvariantCulture) + Extension;
@@ -90,7 +107,7 @@ public sealed class SnapshotStore(IDisk disk, string directory)
         for (var at = 0L; at < length - sizeof(uint);)
         {
             var count = file.Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, length - sizeof(uint) - at)), at);
-            if (count == 0 || (at == 0 && !IsHead(buffer, lsn)))
+            if (count == 0)
             {
                 return false;
             }
@@ -100,7 +117,7 @@ public sealed class SnapshotStore(IDisk disk, string directory)
         }
 
         file.Read(buffer.AsSpan(0, sizeof(uint)), length - sizeof(uint));
-        return BinaryPrimitives.ReadUInt32LittleEndian(buffer) == checksum;
+        return BinaryPrimitives.ReadUInt32LittleEndian(buffer) == checksum && file.Read(buffer.AsSpan(0, HeadBytes), 0) == HeadBytes && IsHead(buffer, lsn);
     }
 
     private static bool IsHead(ReadOnlySpan<byte> bytes, ulong lsn)
@@ -128,7 +145,8 @@ public sealed class SnapshotStore(IDisk disk, string directory)
         foreach (var name in disk.Files(directory))
         {
             if (name.Length == 16 + Extension.Length && name.EndsWith(Extension, StringComparison.Ordinal)
-                && ulong.TryParse(name.AsSpan(0, 16), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var lsn))
+                && ulong.TryParse(name.AsSpan(0, 16), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var lsn)
+                && NameOf(lsn) == name)
             {
                 yield return (lsn, name);
             }

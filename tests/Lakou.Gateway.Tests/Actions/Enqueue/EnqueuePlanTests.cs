@@ -23,7 +23,7 @@ public sealed class EnqueuePlanTests
     [InlineData("{ topic: ordes }", "enqueue.topic: unknown topic 'ordes'; did you mean 'orders'?")]
     [InlineData("{}", "enqueue: required key 'topic' is missing")]
     [InlineData("{ topic: orders, status: 303 }", "enqueue.status: 303 is not allowed; 200, 201, 202, or 204 without a body")]
-    [InlineData("{ topic: orders, in: 367d }", "enqueue.in: 367d is not allowed; 0s to 365d")]
+    [InlineData("{ topic: orders, in: 367d }", "enqueue.in: 367d is not allowed; 0s to 366d")]
     [InlineData("{ topic: orders, type: \"a b\" }", "enqueue.type: expected a type such as order.placed: visible ASCII, not 'a b'")]
     [InlineData("{ topic: orders, source: \"\" }", "enqueue.source: must not be empty")]
     public void What_is_wrong_is_told_with_what_would_be_right(string enqueue, string problem)

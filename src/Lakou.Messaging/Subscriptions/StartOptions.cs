@@ -35,7 +35,7 @@ internal sealed record StartOptions(StartKind Kind)
     /// <summary>When <see cref="StartKind.Time"/>: events accepted from then on.</summary>
     public DateTimeOffset Time { get; init; }
 
-    public static Shape<StartOptions> Shape { get; } = Shapes.Object("start", "A place in a topic: `earliest`, `latest`, or one of these.", () => new StartOptions(StartKind.Earliest))
+    private static readonly Shape<StartOptions> PlaceShape = Shapes.Object("start", "A place in a topic, one of these.", () => new StartOptions(StartKind.Earliest))
         .Field("offset", OffsetShape, o => o.Kind == StartKind.Offset ? o.Offset : null, (o, v) => o with { Kind = StartKind.Offset, Offset = v }, "The first to be read, in every partition; where retention has passed it, the first that is left.")
         .Field("time", TimeShape, o => o.Kind == StartKind.Time ? o.Time : null, (o, v) => o with { Kind = StartKind.Time, Time = v }, "Events accepted from then on (RFC 3339).")
         .Check((_, node, problems) =>
@@ -44,8 +44,9 @@ internal sealed record StartOptions(StartKind Kind)
             {
                 problems.Add(node, "a start is one place; write one of earliest, latest, { offset: 1000 } and { time: 2026-01-31T12:00:00Z }");
             }
-        })
-        .Or(WordShape, word => word);
+        });
+
+    public static Shape<StartOptions> Shape { get; } = WordShape.Or(PlaceShape, place => place);
 
     public override string ToString() => Kind switch
     {

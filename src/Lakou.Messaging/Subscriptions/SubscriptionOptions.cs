@@ -28,7 +28,7 @@ internal sealed record DeadOptions
 
     public static Shape<DeadOptions> Shape { get; } = Shapes.Object("dead", "Events that a subscription gave up on, kept to be looked at and brought back.", () => new DeadOptions())
         .Field("keep", Shapes.Duration(TimeSpan.FromMinutes(1), TimeSpan.FromDays(3650)), o => o.Keep, (o, v) => o with { Keep = v }, "How long, whatever the retention of the topic.")
-        .Field("max", Shapes.Integer(1, 10_000_000), o => o.Max, (o, v) => o with { Max = v }, "Most at a time; the oldest leave first.");
+        .Field("max", Shapes.Integer(1, 10_000_000), o => o.Max, (o, v) => o with { Max = v }, "Most at a time; with so many, nothing is given out until some were brought back, dropped or kept long enough: no event is lost unseen.");
 }
 
 internal sealed record SubscriptionOptions
@@ -67,7 +67,7 @@ internal sealed record SubscriptionOptions
         .Field("lease", Shapes.Duration(TimeSpan.FromSeconds(1), TimeSpan.FromHours(12)), o => o.Lease, (o, v) => o with { Lease = v }, "How long a worker has an event before another gets it, unless it extends the lease.")
         .Field("retry", RetryOptions.Shape, o => o.Retry, (o, v) => o with { Retry = v }, "When an event comes again that was not acknowledged, and when it is dead. A list is a `schedule`.")
         .Field("in-flight", Shapes.Integer(1, 100_000), o => o.InFlight, (o, v) => o with { InFlight = v }, "Most events that are leased at a time.")
-        .Field("window", Shapes.Integer(1_024, 1_000_000), o => o.Window, (o, v) => o with { Window = v }, "How many events are looked at beyond the first unfinished one of a partition.")
+        .Field("window", Shapes.Integer(1_024, 1_000_000), o => o.Window, (o, v) => o with { Window = v }, "Most events in view: those that could be given out, are leased, or wait to be tried again. Behind them nothing is looked at.")
         .Field("dead", DeadOptions.Shape, o => o.Dead, (o, v) => o with { Dead = v }, "Events that it gave up on.")
         .Field("paused", Shapes.Flag(), o => o.Paused, (o, v) => o with { Paused = v }, "Nothing is given out while it is so; events wait.")
         .Check((o, node, problems) =>
@@ -79,7 +79,7 @@ internal sealed record SubscriptionOptions
 
             if (o.InFlight > o.Window)
             {
-                problems.Add(node, $"'in-flight' {o.InFlight} is more than 'window' {o.Window}, beyond which nothing is leased; raise 'window' or lower 'in-flight'");
+                problems.Add(node, $"'in-flight' {o.InFlight} is more than 'window' {o.Window}, and none is leased that is not in view; raise 'window' or lower 'in-flight'");
             }
         });
 }

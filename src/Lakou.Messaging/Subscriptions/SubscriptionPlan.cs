@@ -8,7 +8,7 @@ namespace Lakou.Messaging.Subscriptions;
 /// <param name="Start">Where it begins when it is new.</param>
 /// <param name="Filter">What it sees; null for everything.</param>
 /// <param name="InFlight">Most events that are leased at a time.</param>
-/// <param name="Window">Events looked at beyond the first unfinished one of a partition.</param>
+/// <param name="Window">Most events in view: that could be given out, are leased, or wait.</param>
 /// <param name="DeadKeep">How long dead events are kept.</param>
 /// <param name="DeadMax">Most dead events.</param>
 /// <param name="Paused">Nothing is given out.</param>

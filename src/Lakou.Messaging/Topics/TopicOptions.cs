@@ -22,8 +22,8 @@ internal sealed record TopicOptions
     public static Shape<TopicOptions> Shape { get; } = Shapes.Object("topic", "A durable, partitioned sequence of events.", () => new TopicOptions())
         .Field("partitions", Shapes.Integer(1, 256), o => o.Partitions, (o, v) => o with { Partitions = v }, "Sequences of their own, each with its offsets. Events with one key are in one of them, in the order in which they were accepted. Their number is for ever: of a topic that exists it cannot change.")
         .Field("key", KeyShape, o => o.Key, (o, v) => o with { Key = v }, "The attribute of an event that decides its partition; an event without it goes to any.")
-        .Field("retention", Shapes.Duration(TimeSpan.FromMinutes(1), TimeSpan.FromDays(3650)), o => o.Retention, (o, v) => o with { Retention = v }, "How long events are kept; they go in whole segments, so some stay a while longer.")
-        .Field("retention-size", Shapes.Size(1 << 20, 1L << 50), o => o.RetentionSize, (o, v) => o with { RetentionSize = v }, "Most bytes of all partitions together, where that is reached before `retention`; the oldest go.")
+        .Field("retention", Shapes.Duration(TimeSpan.FromMinutes(1), TimeSpan.FromDays(3650)), o => o.Retention, (o, v) => o with { Retention = v }, "How long events are kept. They go in whole segments, and none before each queue is through with it, its dead events among them.")
+        .Field("retention-size", Shapes.Size(1 << 20, 1L << 50), o => o.RetentionSize, (o, v) => o with { RetentionSize = v }, "Most bytes of all partitions together, each an equal part, where that is reached before `retention`; the oldest go, under the same rule.")
         .Field("dedup", Shapes.Duration(TimeSpan.Zero, TimeSpan.FromDays(7)), o => o.Dedup, (o, v) => o with { Dedup = v }, "How long an event is known by its `source` and `id`, so that one that is sent again is stored once; `0s` for not at all.")
         .Field("segment", Shapes.Size(1 << 20, 1 << 30), o => o.Segment, (o, v) => o with { Segment = v }, "Size of one file of a partition.")
         .Check((o, node, problems) =>

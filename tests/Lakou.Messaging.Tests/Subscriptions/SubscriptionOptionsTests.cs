@@ -67,7 +67,7 @@ public sealed class SubscriptionOptionsTests
     [InlineData("lease: 13h", "lease: 13h is not allowed; 1s to 12h")]
     [InlineData("in-flight: 0", "in-flight: 0 is not allowed; 1 to 100000")]
     [InlineData("window: 1023", "window: 1023 is not allowed; 1024 to 1000000")]
-    [InlineData("in-flight: 2000, window: 1024", ": 'in-flight' 2000 is more than 'window' 1024, beyond which nothing is leased; raise 'window' or lower 'in-flight'")]
+    [InlineData("in-flight: 2000, window: 1024", ": 'in-flight' 2000 is more than 'window' 1024, and none is leased that is not in view; raise 'window' or lower 'in-flight'")]
     [InlineData("dead: { keep: 1s }", "dead.keep: 1s is not allowed; 1m to 3650d")]
     [InlineData("start: now", "start: expected earliest or latest, not 'now'")]
     [InlineData("start: {}", "start: a start is one place; write one of earliest, latest, { offset: 1000 } and { time: 2026-01-31T12:00:00Z }")]

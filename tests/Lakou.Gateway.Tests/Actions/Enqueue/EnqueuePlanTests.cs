@@ -8,10 +8,10 @@ public sealed class EnqueuePlanTests
     [Fact]
     public void Everything_that_may_be_written_is_read()
     {
-        var (plan, problems) = Plan("{ topic: orders, status: 201, in: 365d, type: order.placed, source: \"https://shop.example/\" }");
+        var (plan, problems) = Plan("{ topic: orders, status: 201, in: 366d, type: order.placed, source: \"https://shop.example/\" }");
         Assert.Empty(problems);
         Assert.Equal(
-            new EnqueueOptions { Topic = "orders", Status = 201, In = TimeSpan.FromDays(365), Type = "order.placed", Source = "https://shop.example/" },
+            new EnqueueOptions { Topic = "orders", Status = 201, In = TimeSpan.FromDays(366), Type = "order.placed", Source = "https://shop.example/" },
             plan.Routes["events"].Enqueue);
     }
 
@@ -23,7 +23,7 @@ public sealed class EnqueuePlanTests
     [InlineData("{ topic: ordes }", "enqueue.topic: unknown topic 'ordes'; did you mean 'orders'?")]
     [InlineData("{}", "enqueue: required key 'topic' is missing")]
     [InlineData("{ topic: orders, status: 303 }", "enqueue.status: 303 is not allowed; 200, 201, 202, or 204 without a body")]
-    [InlineData("{ topic: orders, in: 366d }", "enqueue.in: 366d is not allowed; 0s to 365d")]
+    [InlineData("{ topic: orders, in: 367d }", "enqueue.in: 367d is not allowed; 0s to 366d")]
     [InlineData("{ topic: orders, type: \"a b\" }", "enqueue.type: expected a type such as order.placed: visible ASCII, not 'a b'")]
     [InlineData("{ topic: orders, source: \"\" }", "enqueue.source: must not be empty")]
     public void What_is_wrong_is_told_with_what_would_be_right(string enqueue, string problem)

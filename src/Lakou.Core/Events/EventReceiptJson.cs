@@ -9,7 +9,7 @@ namespace Lakou.Core.Events;
 /// {"topic":"orders","id":"…","partition":3,"offset":17}                         one event
 /// {"topic":"orders","count":2,"events":[{"id":"…","partition":3,"offset":17},…]}  a batch
 /// </code>
-/// A duplicate has <c>"duplicate":true</c> besides; a delayed event has <c>"due"</c> (RFC 3339, UTC), and no offset yet.
+/// A duplicate has <c>"duplicate":true</c> besides; a delayed event has <c>"due"</c> (RFC 3339, UTC), and no place yet.
 /// </summary>
 public static class EventReceiptJson
 {
@@ -45,9 +45,9 @@ public static class EventReceiptJson
     private static void Write(Utf8JsonWriter json, in AcceptedEvent accepted)
     {
         json.WriteString("id"u8, accepted.Id.Span);
-        json.WriteNumber("partition"u8, accepted.Partition);
         if (accepted.Offset is { } offset)
         {
+            json.WriteNumber("partition"u8, accepted.Partition);
             json.WriteNumber("offset"u8, offset);
         }
 

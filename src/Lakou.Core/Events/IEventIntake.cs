@@ -66,7 +66,7 @@ public sealed record EventReceipt
 
 /// <summary>Where an accepted event is.</summary>
 /// <param name="Id">UTF-8. Good for as long as its receipt is held.</param>
-/// <param name="Partition">From 0.</param>
+/// <param name="Partition">From 0; means nothing without an offset.</param>
 /// <param name="Offset">In its partition, from 0; null for a delayed event, which gets its place when it is due.</param>
 public readonly record struct AcceptedEvent(ReadOnlyMemory<byte> Id, int Partition, ulong? Offset)
 {

@@ -48,9 +48,11 @@ internal sealed class EnqueueAction(EnqueueOptions options, EnqueueState state)
             }
 
             // 3. Then it is stored, or not.
+            var handed = exchange.Timestamp();
             receipt = state.Events is { } events
                 ? await events.AcceptAsync(SubmissionOf(exchange, body), end?.Token ?? default)
                 : EventReceipt.Refused(EnqueueFaults.NoBackbone.With("Send it again in a moment."));
+            exchange.FirstByte = exchange.Elapsed(handed);
         }
         catch (OperationCanceledException) when (end is { IsCancellationRequested: true })
         {

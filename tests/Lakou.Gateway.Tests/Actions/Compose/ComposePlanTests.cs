@@ -62,7 +62,7 @@ public sealed class ComposePlanTests
     public void A_route_has_one_action()
     {
         var problem = Assert.Single(TestGateway.Plan(Yaml("parts: { x: { to: orders, path: / } }").Replace("compose:", "to: orders, compose:", StringComparison.Ordinal)).Problems);
-        Assert.Equal("a route has one action only; keep one of to, respond, redirect, compose, enqueue", problem.Message);
+        Assert.Equal("a route has one action only; keep one of to, respond, redirect, compose, enqueue, backbone", problem.Message);
     }
 
     [Fact]

@@ -39,7 +39,7 @@ public sealed class EnqueuePlanTests
 
     [Fact]
     public void It_is_an_action_beside_which_there_is_no_other()
-        => Assert.Equal(["routes.events: a route has one action only; keep one of to, respond, redirect, compose, enqueue"], Plan("orders, respond: {}").Problems);
+        => Assert.Equal(["routes.events: a route has one action only; keep one of to, respond, redirect, compose, enqueue, backbone"], Plan("orders, respond: {}").Problems);
 
     private static (GatewayPlan Plan, string[] Problems) Plan(string enqueue, string methods = "POST, PUT, PATCH", string topics = "orders: {}, clicks: {}")
     {

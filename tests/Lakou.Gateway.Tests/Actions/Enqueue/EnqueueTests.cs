@@ -181,8 +181,14 @@ public sealed class EnqueueTests
     public async Task The_access_log_says_where_the_request_went()
     {
         await using var world = await EnqueueWorld.OpenAsync();
+        world.Intake.Work = _ =>
+        {
+            world.Time.Advance(TimeSpan.FromMilliseconds(7));
+            return Task.CompletedTask;
+        };
         var answer = await world.PostAsync("7");
         var line = await world.LogAsync();
+        Assert.Equal(7, (double?)line["first_byte_ms"]);
         Assert.Equal(("enqueue orders", "events", 202), ((string?)line["upstream"], (string?)line["route"], (int?)line["status"]));
         Assert.Equal((1, answer.Body.Length), ((int?)line["bytes_in"], (int?)line["bytes_out"]));
         Assert.Null(line["fault"]);

@@ -11,6 +11,7 @@ internal sealed partial class Backbone
 {
     // In one record: what is due at the same moment is released in turns of this many.
     private const int ReleasedMost = 256;
+    private const int ReleasedBytes = 1 << 20;
 
     private readonly Dictionary<TopicState, PriorityQueue<ulong, long>> _held = [];
 
@@ -38,11 +39,11 @@ internal sealed partial class Backbone
         foreach (var topic in _served)
         {
             var held = HeldOf(topic);
-            while (held.TryPeek(out _, out var due) && due <= now && Store.Room(ReleasedMost * 1024, bringsData: true) == JournalRoom.Yes)
+            while (held.TryPeek(out _, out var due) && due <= now)
             {
                 if (!Release(topic, held, now))
                 {
-                    return; // not on disk yet: the next tick
+                    return; // not on disk yet, or no room: the next tick
                 }
             }
         }
@@ -50,24 +51,39 @@ internal sealed partial class Backbone
 
     private bool Release(TopicRuntime topic, PriorityQueue<ulong, long> held, long now)
     {
-        // 1. The events, from their file. Those that were accepted a moment ago are not there before they are committed.
+        // 1. What is due, as much as one record takes. What was accepted a moment ago is in its file only when it is committed.
         var log = Store.Files.Held(topic.State.Id);
-        List<(ulong Place, byte[] Frame)> due = [];
+        List<(ulong Place, long Due)> places = [];
         var bytes = 0;
-        while (due.Count < ReleasedMost && bytes < EventLimits.Default.BatchBytes && held.TryPeek(out var place, out var at) && at <= now && place < log.End)
+        while (places.Count < ReleasedMost && bytes < ReleasedBytes && held.TryPeek(out var place, out var at) && at <= now && place < log.End)
         {
             held.Dequeue();
+            if (topic.State.Held.TryGetValue(place, out var one) && !places.Contains((place, at)))
+            {
+                places.Add((place, at));
+                bytes += one.Bytes;
+            }
+        }
+
+        if (places.Count == 0 || Store.Room(bytes + (places.Count * PublishedBytes), bringsData: true) != JournalRoom.Yes)
+        {
+            held.EnqueueRange(places.Select(one => (one.Place, one.Due)));
+            return places.Count == 0 && !(held.TryPeek(out var next, out _) && next >= log.End);
+        }
+
+        List<(ulong Place, byte[] Frame)> due = [];
+        foreach (var (place, _) in places)
+        {
             using var block = log.Read(place, 1, 1);
-            if (topic.State.Held.ContainsKey(place) && block.Count > 0)
+            if (block.Count > 0)
             {
                 due.Add((place, block.Frames.ToArray()));
-                bytes += block.Frames.Length;
             }
         }
 
         if (due.Count == 0)
         {
-            return held.TryPeek(out var next, out _) && next < log.End;
+            return true; // damaged: nothing is left of them
         }
 
         // 2. One record that gives each its place.

@@ -50,6 +50,7 @@ public sealed partial class Journal
         }
 
         _chain.Dispose();
+        _filling.Release(new JournalException("the journal has ended; this was not written")); // only when it was never started
         _filling.Dispose();
         _writing.Dispose();
     }

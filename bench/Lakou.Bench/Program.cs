@@ -8,6 +8,7 @@ using BenchmarkDotNet.Running;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 using Lakou.Bench;
 using Lakou.Bench.Forwarding;
+using Lakou.Log;
 
 // dotnet run -c Release --project bench/Lakou.Bench -- forward
 if (args is ["forward"])
@@ -20,6 +21,14 @@ if (args is ["forward"])
 if (args is ["reload"])
 {
     await ReloadBench.RunAsync();
+    return;
+}
+
+// dotnet run -c Release --project bench/Lakou.Bench -- journal [folder [mode …]]
+if (args is ["journal", ..])
+{
+    SyncMode[] modes = args.Length > 2 ? [.. args[2..].Select(mode => Enum.Parse<SyncMode>(mode, ignoreCase: true))] : [SyncMode.Each, SyncMode.Group, SyncMode.Os];
+    await JournalBench.RunAsync(args.ElementAtOrDefault(1) ?? Path.GetTempPath(), modes);
     return;
 }
 

@@ -50,6 +50,7 @@ public sealed partial class Journal
         }
 
         _chain.Dispose();
+        _filling.Release(new JournalException("the journal has ended; this was not written")); // only when it was never started
         _filling.Dispose();
         _writing.Dispose();
     }
@@ -145,9 +146,10 @@ public sealed partial class Journal
 
     private void WaitForCompany()
     {
+        // By the time of the machine, whatever the journal's is: threads come by it.
         var longest = _linger.Longest;
-        var started = _time.GetTimestamp();
-        while (_time.GetElapsedTime(started) is var waited && waited < longest)
+        var started = TimeProvider.System.GetTimestamp();
+        while (TimeProvider.System.GetElapsedTime(started) is var waited && waited < longest)
         {
             if (longest - waited >= ShortestWait)
             {

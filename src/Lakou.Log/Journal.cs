@@ -95,6 +95,8 @@ public sealed partial class Journal : IAsyncDisposable
             file.Sync();
         }
 
+        disk.SyncDirectory(options.Directory);
+
         // 2. The records.
         var scan = new JournalScan(disk, options.Directory, read, damaged);
         scan.Run(from);
@@ -106,7 +108,11 @@ public sealed partial class Journal : IAsyncDisposable
             disk.Delete(Path.Combine(options.Directory, name));
         }
 
-        disk.SyncDirectory(options.Directory);
+        if (scan.Unused.Count > 0)
+        {
+            disk.SyncDirectory(options.Directory);
+        }
+
         var journal = new Journal(disk, options, time, scan);
         if (scan.Tail is { } tail)
         {

@@ -79,6 +79,43 @@ public sealed class JournalCrashTests
     }
 
     [Fact]
+    public async Task So_is_what_a_start_was_given_that_did_not_come_to_its_end()
+    {
+        var operations = await OperationsAsync(TestJournal.Small);
+        for (var operation = 1; operation <= operations; operation++)
+        {
+            // Whoever reads records may do for good what they say, such as delete files.
+            var (disk, history) = await WorkAsync(TestJournal.Small, operation, inside: true, seed: operation);
+            var second = disk.Kill();
+            var given = 0ul;
+            Journal.Open(second, TestJournal.Small, TimeProvider.System, 1, (_, records) => given += (ulong)Count(records), _ => { }, out _);
+            second = (await WorkAsync(TestJournal.Small, operation, inside: true, seed: operation)).Disk.Kill();
+            var left = given;
+            try
+            {
+                Journal.Open(second, TestJournal.Small, TimeProvider.System, 1, (_, records) => left = (left -= (ulong)Count(records)) == 0 ? throw new PowerLoss("here") : left, _ => { }, out _);
+            }
+            catch (PowerLoss)
+            {
+                history.Promise(given);
+            }
+
+            await LiveOnAsync(second.Crash(null), TestJournal.Small, history, $"operation {operation}");
+        }
+
+        static int Count(Segments.BatchRecords records)
+        {
+            var count = 0;
+            foreach (var _ in records)
+            {
+                count++;
+            }
+
+            return count;
+        }
+    }
+
+    [Fact]
     public async Task What_a_failed_sync_left_half_written_is_whole_or_gone_once_it_was_read()
     {
         var operations = await OperationsAsync(TestJournal.Small);

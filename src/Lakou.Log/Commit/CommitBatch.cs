@@ -101,7 +101,14 @@ internal sealed class CommitBatch(SyncMode sync) : IDisposable
         Waiting = 0;
     }
 
-    public void Dispose() => ArrayPool<byte>.Shared.Return(_buffer);
+    public void Dispose()
+    {
+        if (_buffer.Length > 0)
+        {
+            ArrayPool<byte>.Shared.Return(_buffer);
+            _buffer = [];
+        }
+    }
 
     private static void CompleteAll(object? first) => CompleteAll(first, null);
 

@@ -9,6 +9,8 @@ internal sealed class Linger
 {
     private const double Weight = 1.0 / 8; // of the newest observation, as in RFC 6298's smoothing of round trips
 
+    private static readonly TimeSpan Most = TimeSpan.FromMilliseconds(5); // half a turn of a slow disk: one that stalls for seconds is not waited for as long again
+
     private double _syncTicks;
     private double _company;
 
@@ -19,7 +21,7 @@ internal sealed class Linger
     public int Enough => (int)_company;
 
     /// <summary>The longest wait.</summary>
-    public TimeSpan Longest => SyncTime / 2;
+    public TimeSpan Longest => SyncTime / 2 is var half && half < Most ? half : Most;
 
     /// <param name="sync">How long it took.</param>
     /// <param name="waiting">How many callers it was for.</param>

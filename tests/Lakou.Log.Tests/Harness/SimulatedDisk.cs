@@ -359,8 +359,8 @@ internal sealed class SimulatedDisk : IDisk
 
                 return true;
             },
-            () => file.SyncSome(disk._random),
-            () => file.SyncSome(disk._random));
+            () => file.SyncSome(disk._random, isForgotten: false),
+            () => file.SyncSome(disk._random, isForgotten: true));
 
         public void Dispose()
         {

@@ -57,8 +57,10 @@ internal sealed class SimulatedFile
         _changes.Clear();
     }
 
-    /// <summary>Some of what is to be written is, by chance; the rest looks written and is not, until it is written again.</summary>
-    public void SyncSome(Random random)
+    /// <summary>Some of what is to be written is, by chance.</summary>
+    /// <param name="random">The chance.</param>
+    /// <param name="isForgotten">The rest looks written and is not, until it is written again: what a kernel makes of pages that the device refused.</param>
+    public void SyncSome(Random random, bool isForgotten)
     {
         foreach (var change in _changes)
         {
@@ -68,7 +70,10 @@ internal sealed class SimulatedFile
             }
         }
 
-        _changes.Clear();
+        if (isForgotten)
+        {
+            _changes.Clear();
+        }
     }
 
     public void LosePower(Random? random)

@@ -11,6 +11,8 @@ internal sealed partial class LakouHost
 {
     private readonly TaskCompletionSource<Exception> _storeFailed = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
+    private BackboneMetrics? _backboneMetrics;
+
     /// <summary>Null while the file has none.</summary>
     public Backbone? Backbone { get; private set; }
 
@@ -36,7 +38,7 @@ internal sealed partial class LakouHost
 
         try
         {
-            if (await Messaging.Backbone.OpenAsync(plan, new() { Time = _settings.Time, Loggers = _loggers }, problems) is { } opened)
+            if (await Messaging.Backbone.OpenAsync(plan, new() { Time = _settings.Time, Loggers = _loggers, Metrics = _backboneMetrics ??= new(Registry) }, problems) is { } opened)
             {
                 Join(opened);
             }

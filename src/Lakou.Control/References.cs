@@ -64,6 +64,7 @@ internal static class References
         ProcessMetrics.AddTo(registry);
         _ = new GatewayMetrics(registry, LakouHost.Version);
         TransportMetrics.Describe(registry);
+        _ = new BackboneMetrics(registry);
         var page = new StringBuilder("""
             # Metrics
 

@@ -54,6 +54,7 @@ internal sealed partial class Backbone
                     Store.Begin(RecordKind.TopicDeleted).Int(state!.Id);
                     Store.Append();
                     _topics.Remove(name);
+                    _settings.Metrics?.ForgetTopic(name);
                     _held.Remove(state);
                     _served = [.. _topics.Values];
                 }

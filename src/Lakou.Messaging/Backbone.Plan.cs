@@ -85,6 +85,7 @@ internal sealed partial class Backbone
             foreach (var name in _topics.Keys.Where(name => !plan.Topics.ContainsKey(name) && Find(name)?.IsByHand != true).ToArray())
             {
                 _topics.Remove(name);
+                _settings.Metrics?.ForgetTopic(name);
                 _log.LogInformation("Topic {Topic} is not in the file any more: it is kept, and not served", name);
             }
 
@@ -118,6 +119,7 @@ internal sealed partial class Backbone
         else
         {
             _topics.Add(plan.Name, runtime = new TopicRuntime(state, plan, _settings.Time));
+            _settings.Metrics?.Follow(runtime, () => Store.Files.BytesOf(state.Id));
         }
 
         _served = [.. _topics.Values];
@@ -146,7 +148,9 @@ internal sealed partial class Backbone
             }
             else
             {
-                _logs.Add(plan.Name, new LogRuntime(Store, state, plan, topic));
+                var made = new LogRuntime(Store, state, plan, topic);
+                _logs.Add(plan.Name, made);
+                _settings.Metrics?.Follow(made);
             }
         }
         else if (_queues.TryGetValue(plan.Name, out var queue))
@@ -158,11 +162,13 @@ internal sealed partial class Backbone
             queue = new QueueRuntime(Store, state, plan, topic, _settings.Random, _settings.Run);
             _queues.Add(plan.Name, queue);
             topic.Queues.Add(queue);
+            _settings.Metrics?.Follow(queue);
         }
     }
 
     private void Forget(string name)
     {
+        _settings.Metrics?.ForgetSubscription(name);
         _logs.Remove(name);
         if (_queues.Remove(name, out var queue))
         {

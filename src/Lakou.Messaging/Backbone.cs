@@ -18,6 +18,9 @@ internal sealed record BackboneSettings
 
     public required ILoggerFactory Loggers { get; init; }
 
+    /// <summary>Null: nobody watches.</summary>
+    public BackboneMetrics? Metrics { get; init; }
+
     /// <summary>For jitter.</summary>
     public Random Random { get; init; } = Random.Shared;
 
@@ -55,6 +58,7 @@ internal sealed partial class Backbone : IAsyncDisposable
         Store = store;
         _log = settings.Loggers.CreateLogger("Lakou.Backbone");
         store.Committed = TellReaders;
+        settings.Metrics?.Follow(store);
     }
 
     public BackboneStore Store { get; }

@@ -94,6 +94,7 @@ internal sealed partial class Backbone
             fresh += isKnown[i] ? 0 : 1;
         }
 
+        topic.Count(fresh, fresh == 0 ? 0 : batch.Frames.Length, isKnown.Length - fresh);
         if (fresh == 0)
         {
             Report(topic, batch, isKnown, [], now, due, accepted);

@@ -82,6 +82,9 @@ internal sealed partial class BackboneStore : IAsyncDisposable
     public JournalRoom Room(int bytes, bool bringsData)
         => bringsData && Files.IsStuck ? JournalRoom.Full : _journal.Room(bytes, bringsData);
 
+    /// <summary>Whether publishing is refused because the disk is full.</summary>
+    public bool IsFull => Room(0, bringsData: true) == JournalRoom.Full;
+
     /// <summary>Waits for room, outside the gate.</summary>
     /// <returns>Null to ask again; else why there will be none soon.</returns>
     public async ValueTask<Fault?> RoomAsync(JournalRoom room, CancellationToken cancellation)
@@ -110,7 +113,7 @@ internal sealed partial class BackboneStore : IAsyncDisposable
         CommittedLsn,
         CheckpointLsn,
         _settings.Disk.FreeBytes(_settings.Plan.Path),
-        Room(0, bringsData: true) == JournalRoom.Full,
+        IsFull,
         State.Keys.Count,
         [.. State.Damages]);
 

@@ -60,6 +60,9 @@ internal sealed class TopicFiles(IDisk disk, string directory, Func<string, long
         return log is not null;
     }
 
+    /// <summary>Of all events of a topic.</summary>
+    public long BytesOf(int topic) => _topics.TryGetValue(topic, out var files) ? files.Partitions.Sum(log => log.Bytes) : 0;
+
     public FrameLog Held(int topic) => _topics[topic].Held;
 
     /// <summary>Does to the files what a record says.</summary>

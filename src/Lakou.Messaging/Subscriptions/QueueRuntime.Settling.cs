@@ -8,6 +8,11 @@ internal sealed partial class QueueRuntime
     private readonly List<(QueueEntry Entry, long Due)> _again = [];
     private readonly List<QueueEntry> _dying = [];
 
+    private readonly long[] _failures = new long[Enum.GetValues<AttemptEnd>().Length];
+
+    /// <summary>Attempts since the start that came to nothing in this way.</summary>
+    public long Failures(AttemptEnd end) => _failures[(int)end];
+
     /// <summary>The entries that these leases still hold.</summary>
     /// <param name="gone">Gets those that hold nothing any more.</param>
     public List<QueueEntry> Held(IReadOnlyList<LeaseToken> leases, List<LeaseToken> gone)
@@ -42,6 +47,7 @@ internal sealed partial class QueueRuntime
         }
 
         _store.Append();
+        Acknowledged += entries.Count;
         foreach (var entry in entries)
         {
             Leased--;
@@ -77,6 +83,7 @@ internal sealed partial class QueueRuntime
     public void Fail(IReadOnlyList<QueueEntry> entries, AttemptEnd end, string reason, TimeSpan? delay = null)
     {
         var now = _store.Now;
+        _failures[(int)end] += entries.Count;
         _again.Clear();
         _dying.Clear();
         foreach (var entry in entries)
@@ -250,6 +257,7 @@ internal sealed partial class QueueRuntime
             return;
         }
 
+        Died += _dying.Count;
         var record = _store.Begin(RecordKind.Died).Int(State.Id).Long(now).Byte((byte)end).Text(reason).Int(_dying.Count);
         foreach (var entry in _dying)
         {

@@ -55,6 +55,13 @@ internal sealed partial class QueueRuntime
     /// <summary>Workers that wait for events.</summary>
     public int Waiters => _waiters.Count;
 
+    /// <summary>Events given out since the start, each time.</summary>
+    public long Delivered { get; private set; }
+
+    public long Acknowledged { get; private set; }
+
+    public long Died { get; private set; }
+
     /// <summary>Events passed over because they cannot be read.</summary>
     public long Unreadable { get; private set; }
 
@@ -189,6 +196,7 @@ internal sealed partial class QueueRuntime
 
         var lsn = _store.Append();
         Leased += taken.Count;
+        Delivered += taken.Count;
         var granted = new Granted[taken.Count];
         for (var i = 0; i < granted.Length; i++)
         {

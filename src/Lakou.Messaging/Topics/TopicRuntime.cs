@@ -20,6 +20,20 @@ internal sealed class TopicRuntime(TopicState state, TopicPlan plan, TimeProvide
     /// <summary>Events without a key go round the partitions.</summary>
     public int NextPartition { get; set; }
 
+    /// <summary>Events since the start; with <see cref="AcceptedBytes"/> and <see cref="Duplicates"/> for metrics.</summary>
+    public long Accepted { get; private set; }
+
+    public long AcceptedBytes { get; private set; }
+
+    public long Duplicates { get; private set; }
+
+    public void Count(int accepted, long bytes, int duplicates)
+    {
+        Accepted += accepted;
+        AcceptedBytes += bytes;
+        Duplicates += duplicates;
+    }
+
     public void Change(TopicPlan plan)
     {
         Plan = plan;

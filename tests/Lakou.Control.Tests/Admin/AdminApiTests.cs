@@ -5,6 +5,7 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text.Json.Nodes;
 using Lakou.Control.Tests.Harness;
+using Lakou.Messaging.Http;
 
 namespace Lakou.Control.Tests.Admin;
 
@@ -131,15 +132,17 @@ public sealed class AdminApiTests
     {
         await using var world = await World.StartAsync(World.Hello);
         var document = await world.GetAsync("/v1/openapi.json");
-        Assert.Equal(
+        string[] own =
             ["/healthz", "/metrics", "/readyz", "/v1/config", "/v1/config/diff", "/v1/config/reload", "/v1/explain", "/v1/listeners", "/v1/routes", "/v1/upstreams",
-                "/v1/upstreams/{upstream}/disable", "/v1/upstreams/{upstream}/drain", "/v1/upstreams/{upstream}/enable", "/v1/upstreams/{upstream}/weight"],
+                "/v1/upstreams/{upstream}/disable", "/v1/upstreams/{upstream}/drain", "/v1/upstreams/{upstream}/enable", "/v1/upstreams/{upstream}/weight"];
+        Assert.Equal(
+            own.Union(ApiVerbs.All.Select(verb => verb.Pattern)).Order(StringComparer.Ordinal),
             document["paths"]!.AsObject().Select(path => path.Key).Order(StringComparer.Ordinal));
         Assert.All(document["paths"]!.AsObject().SelectMany(path => path.Value!.AsObject()), operation =>
         {
             Assert.NotNull(operation.Value!["operationId"]);
             Assert.NotNull(operation.Value["summary"]);
-            Assert.NotNull(operation.Value["responses"]!["200"]);
+            Assert.Contains(operation.Value["responses"]!.AsObject(), response => response.Key.StartsWith('2'));
             Assert.NotNull(operation.Value["responses"]!["403"]);
         });
     }

@@ -54,8 +54,11 @@ internal sealed partial class LakouHost
         Backbone = backbone;
         BackboneApi = new BackboneApi(backbone);
         Gateway.Enqueue.Events = backbone;
-        Gateway.Enqueue.Api = (context, path, options, scheduler) => ApiVerbs.ServeAsync(
-            BackboneApi, context, path, new ApiScope(options.Topics, options.Subscriptions, options.Operate), scheduler);
+        Gateway.Enqueue.Api = (in request) => ApiVerbs.ServeAsync(
+            BackboneApi,
+            request.Path,
+            new ApiScope(request.Options.Topics, request.Options.Subscriptions, request.Options.Operate),
+            new(request.Context, "", request.Scheduler) { Traceparent = request.Traceparent, Activity = request.Activity });
         _ = backbone.Store.Failed.ContinueWith(
             failed =>
             {

@@ -268,7 +268,8 @@ public sealed partial class Journal
         Previous = _previous,
     };
 
-    private void Fail(Exception failure)
+    /// <summary>Ends the journal because something else of the store has failed in the same way: nobody is answered any more.</summary>
+    public void Fail(Exception failure)
     {
         CommitBatch filling;
         lock (_gate)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using Lakou.Messaging.Events;
 using Lakou.Messaging.Http;
@@ -31,6 +32,9 @@ internal static class BackboneEndpoints
         }
     }
 
+    private static string? TraceOf(HttpRequest request)
+        => request.Headers.TraceParent is [{ } traceparent] && ActivityContext.TryParse(traceparent, null, out _) ? traceparent : null;
+
     private static async Task<IResult> ServeAsync(LakouHost host, ApiVerb verb, HttpContext context, string name)
     {
         if (host.BackboneApi is not { } api)
@@ -40,7 +44,7 @@ internal static class BackboneEndpoints
 
         // Events may be larger than configurations.
         context.Features.GetRequiredFeature<IHttpMaxRequestBodySizeFeature>().MaxRequestBodySize = EventLimits.Default.BatchBytes;
-        if (await verb.Serve(api, new(context, name, null)) is not { } fault)
+        if (await verb.Serve(api, new(context, name, null) { Traceparent = TraceOf(context.Request) }) is not { } fault)
         {
             return Results.Empty;
         }

@@ -24,6 +24,12 @@ internal sealed class EventBatch : IDisposable
     private int _length;
     private int _count;
 
+    /// <summary>W3C trace context of who brings the events, which those get that bring none of their own; null for none.</summary>
+    public string? Traceparent { get; set; }
+
+    /// <summary>Goes with <see cref="Traceparent"/>.</summary>
+    public string? Tracestate { get; set; }
+
     public ReadOnlySpan<BatchedEvent> Events => _events.AsSpan(0, _count);
 
     public ReadOnlyMemory<byte> Frames => _bytes.AsMemory(0, _length);

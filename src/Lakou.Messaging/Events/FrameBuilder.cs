@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Security.Cryptography;
+using System.Text;
 using Lakou.Core.Faults;
 using Lakou.Core.Hashing;
 
@@ -89,6 +90,28 @@ internal ref struct FrameBuilder
 
         value.CopyTo(room);
         return Close(value.Length, written);
+    }
+
+    /// <summary>The trace context of the batch, unless the event brought one: the distributed tracing extension of CloudEvents.</summary>
+    public Fault? AddTrace()
+    {
+        if (_batch.Traceparent is not { } traceparent || _attributes >= EventLimits.MostAttributes - 1 || TryGet("traceparent"u8, out _))
+        {
+            return null;
+        }
+
+        return AddAscii("traceparent"u8, traceparent) ?? (_batch.Tracestate is { Length: > 0 } state && !TryGet("tracestate"u8, out _) ? AddAscii("tracestate"u8, state) : null);
+    }
+
+    private Fault? AddAscii(scoped ReadOnlySpan<byte> name, string value)
+    {
+        if (Open(name, value.Length, out var room) is { } fault)
+        {
+            return fault;
+        }
+
+        Encoding.ASCII.GetBytes(value, room);
+        return Close(value.Length, AttributeType.String);
     }
 
     /// <summary>Room for the data, after all attributes.</summary>

@@ -45,6 +45,7 @@ internal ref struct HeaderEvent
 
         var read = new HeaderEvent(contentType, media, headers, body, terms, into);
         return read.AddContext() ?? read.AddContentType() ?? read.AddOthers() ?? read.AddTime()
+            ?? read._builder.AddTrace()?.At("traceparent")
             ?? read.AddData()?.At("body")
             ?? read._builder.End(read._isCloudEvent)?.At("event");
     }

@@ -167,7 +167,7 @@ internal ref struct JsonEvents
 
         var builder = new FrameBuilder(_into, _terms);
         return AddRequired(ref builder, KnownMembers.Id) ?? AddRequired(ref builder, KnownMembers.Source) ?? AddRequired(ref builder, KnownMembers.Type)
-            ?? AddOthers(ref builder) ?? AddData(ref builder) ?? builder.End(hasClientId: true)?.At(EventPlace());
+            ?? AddOthers(ref builder) ?? builder.AddTrace()?.At("traceparent") ?? AddData(ref builder) ?? builder.End(hasClientId: true)?.At(EventPlace());
     }
 
     private readonly Fault? AddRequired(scoped ref FrameBuilder builder, int index) => _known[index].IsUnset

@@ -1,5 +1,4 @@
 using Lakou.Core.Faults;
-using Microsoft.AspNetCore.Http;
 
 namespace Lakou.Messaging.Http;
 
@@ -70,8 +69,9 @@ internal static class ApiVerbs
     /// <summary>Finds what a path means, and does it.</summary>
     /// <param name="path">Decoded once, without dot segments.</param>
     /// <returns>The fault to answer with; null when it is answered.</returns>
-    public static Task<Fault?> ServeAsync(BackboneApi api, HttpContext context, string path, ApiScope scope, System.IO.Pipelines.PipeScheduler? scheduler)
+    public static Task<Fault?> ServeAsync(BackboneApi api, string path, ApiScope scope, ApiCall call)
     {
+        var context = call.Context;
         var parts = path.Split('/', 5);
         if (parts is not ["", "v1", var noun, ..])
         {
@@ -86,7 +86,7 @@ internal static class ApiVerbs
             {
                 if (verb.Method == context.Request.Method)
                 {
-                    return verb.Serve(api, new(context, name, scheduler));
+                    return verb.Serve(api, call with { Name = name });
                 }
 
                 methods.Add(verb.Method);

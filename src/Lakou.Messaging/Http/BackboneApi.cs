@@ -1,5 +1,7 @@
 using System.Buffers;
+using System.Diagnostics;
 using System.IO.Pipelines;
+using System.Text;
 using System.Text.Json;
 using Lakou.Core.Configuration;
 using Lakou.Core.Events;
@@ -15,6 +17,12 @@ namespace Lakou.Messaging.Http;
 /// <param name="Scheduler">Where it continues after it waited; null for the thread pool.</param>
 internal readonly record struct ApiCall(HttpContext Context, string Name, PipeScheduler? Scheduler)
 {
+    /// <summary>Of the request, when it has one: events get it that bring none.</summary>
+    public string? Traceparent { get; init; }
+
+    /// <summary>The span of the request, when somebody records: events that it gets are linked to it.</summary>
+    public Activity? Activity { get; init; }
+
     public CancellationToken Left => Context.RequestAborted;
 }
 
@@ -26,9 +34,12 @@ internal sealed partial class BackboneApi(Backbone backbone)
 {
     private const int MostBodyBytes = 1 << 20;
 
+    // OpenTelemetry's default bound on the links of a span.
+    private const int LinksMost = 128;
+
     public async Task<Fault?> PublishAsync(ApiCall call)
     {
-        using var batch = new EventBatch();
+        using var batch = new EventBatch { Traceparent = call.Traceparent };
         var accepted = new List<AcceptedEvent>(1);
         if (await TryPublishAsync(call, batch, accepted) is { } fault)
         {
@@ -59,6 +70,7 @@ internal sealed partial class BackboneApi(Backbone backbone)
             return null;
         }
 
+        Link(call.Activity, delivery);
         var json = new ArrayBufferWriter<byte>(256 + delivery.Events.Sum(one => one.Frame.Length + 256));
         Write(json, delivery);
         await ApiJson.AnswerAsync(call.Context, StatusCodes.Status200OK, json.WrittenMemory);
@@ -175,6 +187,23 @@ internal sealed partial class BackboneApi(Backbone backbone)
         => value < least || value > most
             ? BackboneFaults.BadRequest.With($"{key}: {Durations.Format(value.Value)} is not allowed; {Durations.Format(least)} to {Durations.Format(most)}")
             : null;
+
+    /// <summary>From the receiving span to those in which the events were published (OpenTelemetry's messaging conventions).</summary>
+    private static void Link(Activity? activity, Delivery delivery)
+    {
+        if (activity is not { IsAllDataRequested: true })
+        {
+            return;
+        }
+
+        foreach (var (_, _, frame) in delivery.Events.Take(LinksMost))
+        {
+            if (new EventFrame(frame.Span).TryGet("traceparent"u8, out var attribute) && ActivityContext.TryParse(Encoding.ASCII.GetString(attribute.Value), null, isRemote: true, out var published))
+            {
+                activity.AddLink(new ActivityLink(published));
+            }
+        }
+    }
 
     private static void Write(ArrayBufferWriter<byte> to, Delivery delivery)
     {

@@ -1,6 +1,7 @@
 using Lakou.Core.Events;
 using Lakou.Messaging.Events;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Primitives;
 
 namespace Lakou.Messaging;
 
@@ -16,7 +17,7 @@ internal sealed partial class Backbone : IEventIntake
             return EventReceipt.Refused(unknown);
         }
 
-        using var batch = new EventBatch();
+        using var batch = new EventBatch { Traceparent = submission.Traceparent, Tracestate = submission.Tracestate };
         var terms = submission.Type is null && submission.Source is null ? topic.Terms
             : new EventTerms(topic.Plan.Key, submission.Source ?? $"/topics/{topic.Plan.Name}", submission.Type ?? $"{topic.Plan.Name}.event", _settings.Time);
         if (EventReader.Read(submission.ContentType, FieldsOf(submission), submission.Body, terms, batch) is { } malformed)
@@ -40,7 +41,7 @@ internal sealed partial class Backbone : IEventIntake
 
     private static HeaderDictionary FieldsOf(EventSubmission submission)
     {
-        if (submission.Fields.Count == 0 && submission.Traceparent is null)
+        if (submission.Fields.Count == 0)
         {
             return s_noFields;
         }
@@ -48,16 +49,7 @@ internal sealed partial class Backbone : IEventIntake
         var fields = new HeaderDictionary();
         foreach (var (name, value) in submission.Fields)
         {
-            fields.Append(name, value);
-        }
-
-        if (submission.Traceparent is not null && !fields.ContainsKey("ce-traceparent"))
-        {
-            fields["ce-traceparent"] = submission.Traceparent;
-            if (submission.Tracestate is not null)
-            {
-                fields["ce-tracestate"] = submission.Tracestate;
-            }
+            fields[name] = StringValues.Concat(fields[name], value);
         }
 
         return fields;

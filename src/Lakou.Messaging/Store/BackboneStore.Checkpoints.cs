@@ -1,5 +1,6 @@
 using Lakou.Core.Disk;
 using Lakou.Log;
+using Lakou.Log.Recovery;
 using Lakou.Log.Segments;
 using Microsoft.Extensions.Logging;
 
@@ -19,6 +20,7 @@ internal sealed partial class BackboneStore
     private ulong _checkpointLsn;
     private long _checkpointedBytes;
     private bool _isStopping;
+    private ulong _recoveredLsn;
 
     /// <summary>LSN of the newest snapshot.</summary>
     public ulong CheckpointLsn => Volatile.Read(ref _checkpointLsn);
@@ -36,18 +38,41 @@ internal sealed partial class BackboneStore
 
             // 1. The events first: a snapshot says that they are there.
             var bytes = _journal.Statistics.Bytes;
-            Files.Sync();
+            SyncFiles();
 
             // 2. The state, made again. The journal may hold more by now: whole batches are read, and the snapshot says how far it is.
             var state = new BackboneState { Keys = { Max = _settings.Plan.KeysMax } };
             var from = Snapshots.Load(state.ReadChunk, static _ => { });
-            _journal.Read(from + 1, to, (_, records) => Apply(state, records, to), static damage => throw new JournalException($"no snapshot is made: {damage}"));
+            _journal.Read(from + 1, to, (_, records) => Apply(state, records, to), damage => Tolerate(damage));
             var oldest = Snapshots.Save(state.Lsn, write => state.Write(chunk => write(chunk)));
             _checkpointLsn = state.Lsn;
             _checkpointedBytes = bytes;
 
             // 3. What two snapshots hold is not needed any more.
             _journal.CutBefore(oldest + 1);
+        }
+    }
+
+    /// <summary>A sync that failed has lost nobody knows what, and the next one would not tell: as with the journal's own, the process has to end.</summary>
+    private void SyncFiles()
+    {
+        try
+        {
+            Files.Sync();
+        }
+        catch (DiskException e) when (e.Failure == DiskFailure.Broken)
+        {
+            _journal.Fail(e);
+            throw;
+        }
+    }
+
+    /// <summary>What the start found damaged is in the state as it serves; what was damaged since would be missing in the snapshot alone.</summary>
+    private void Tolerate(Damage damage)
+    {
+        if (damage.NextLsn > _recoveredLsn + 1)
+        {
+            throw new JournalException($"no snapshot is made: {damage}");
         }
     }
 

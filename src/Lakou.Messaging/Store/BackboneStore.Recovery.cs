@@ -56,6 +56,7 @@ internal sealed partial class BackboneStore
         _journal = Journal.Open(_settings.Disk, JournalOptions, Time, from + 1, Replay, damage => damages.Add(damage.ToString()), out var torn);
         Files.Settle();
         State = state;
+        _recoveredLsn = _journal.CommittedLsn;
 
         // 3. What is to be said of it.
         if (torn > 0)

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.IO.Pipelines;
 using Lakou.Core.Faults;
 using Lakou.Gateway.Actions.Enqueue;
@@ -8,9 +9,13 @@ using Microsoft.AspNetCore.Http;
 namespace Lakou.Gateway.Actions.Backbone;
 
 /// <summary>Answers a request of the backbone's API, or returns the fault to answer with.</summary>
-/// <param name="path">Decoded, as filters left it.</param>
-/// <param name="scheduler">Where to continue after a wait.</param>
-internal delegate Task<Fault?> BackboneHandler(HttpContext context, string path, BackboneOptions options, PipeScheduler? scheduler);
+internal delegate Task<Fault?> BackboneHandler(in BackboneRequest request);
+
+/// <param name="Path">Decoded, as filters left it.</param>
+/// <param name="Scheduler">Where to continue after a wait.</param>
+/// <param name="Traceparent">Of the request, when a client sent one or somebody records.</param>
+/// <param name="Activity">The span of the request, when somebody records.</param>
+internal readonly record struct BackboneRequest(HttpContext Context, string Path, BackboneOptions Options, PipeScheduler? Scheduler, string? Traceparent, Activity? Activity);
 
 /// <summary>Hands a request to the backbone.</summary>
 internal sealed class BackboneAction(BackboneOptions options, EnqueueState state)
@@ -21,8 +26,9 @@ internal sealed class BackboneAction(BackboneOptions options, EnqueueState state
         exchange.FindFeatures(); // filters may have set some
         exchange.Upstream = "backbone";
         var path = Uri.UnescapeDataString(exchange.ForwardPath.Span);
+        var traceparent = exchange.Activity is not null || exchange.Features.Request.Headers.TraceParent.Count > 0 ? exchange.Trace.ToString() : null;
         var fault = state.Api is { } api
-            ? await api(context, path, options, exchange.Http.Features.Get<ILoopFeature>()?.Scheduler)
+            ? await api(new(context, path, options, exchange.Http.Features.Get<ILoopFeature>()?.Scheduler, traceparent, exchange.Activity))
             : EnqueueFaults.NoBackbone.With("Send it again in a moment.");
         if (fault is not null)
         {

@@ -95,24 +95,18 @@ public sealed partial class Journal : IAsyncDisposable
             file.Sync();
         }
 
-        disk.SyncDirectory(options.Directory);
-
         // 2. The records.
         var scan = new JournalScan(disk, options.Directory, read, damaged);
         scan.Run(from);
         tornBytes = scan.TornBytes;
 
-        // 3. Nothing of what was not committed is to be found later.
+        // 3. Nothing of what was not committed is to be found later, nor of what a start before this one deleted.
         foreach (var name in scan.Unused)
         {
             disk.Delete(Path.Combine(options.Directory, name));
         }
 
-        if (scan.Unused.Count > 0)
-        {
-            disk.SyncDirectory(options.Directory);
-        }
-
+        disk.SyncDirectory(options.Directory);
         var journal = new Journal(disk, options, time, scan);
         if (scan.Tail is { } tail)
         {

@@ -1,5 +1,6 @@
 using System.IO.Pipelines;
 using Lakou.Core.Disk;
+using Lakou.Log.Segments;
 using Lakou.Log.Tests.Harness;
 
 namespace Lakou.Log.Tests;
@@ -103,7 +104,7 @@ public sealed class JournalCrashTests
             await LiveOnAsync(second.Crash(null), TestJournal.Small, history, $"operation {operation}");
         }
 
-        static int Count(Segments.BatchRecords records)
+        static int Count(BatchRecords records)
         {
             var count = 0;
             foreach (var _ in records)
@@ -112,6 +113,52 @@ public sealed class JournalCrashTests
             }
 
             return count;
+        }
+    }
+
+    [Fact]
+    public async Task A_segment_that_was_deleted_unused_does_not_come_back_into_the_way()
+    {
+        for (var seed = 0; seed < 60; seed++)
+        {
+            // 1. Three records, and a segment that was begun for the fourth.
+            var disk = new SimulatedDisk();
+            await TestJournal.Open(disk).FillAsync(1, 3);
+            var head = disk.Contents(Path.Combine(TestJournal.Directory, SegmentFormat.NameOf(1)));
+            SegmentFormat.TryRead(head, out var first);
+            using (var begun = disk.Open(Path.Combine(TestJournal.Directory, SegmentFormat.NameOf(4)), create: true))
+            {
+                begun.Write(new byte[TestJournal.Small.SegmentBytes], 0);
+                SegmentFormat.Write(head, first with { FirstLsn = 4 });
+                begun.Write(head.AsSpan(0, SegmentFormat.HeadBytes), 0);
+                begun.Sync();
+            }
+
+            disk.SyncDirectory(TestJournal.Directory);
+
+            // 2. A start deletes it, and its process ends somewhere.
+            disk = disk.Kill();
+            disk.CrashAt(1 + (seed % 6), inside: seed % 2 == 0, new Random(seed));
+            try
+            {
+                TestJournal.Open(disk);
+            }
+            catch (PowerLoss)
+            {
+                // the end of that life
+            }
+
+            // 3. The next one commits, and then the power goes off.
+            disk = disk.Kill();
+            var third = TestJournal.Open(disk);
+            for (var i = 4; i <= 6; i++)
+            {
+                await third.CommitAsync(TestJournal.Record(i));
+            }
+
+            await using var last = TestJournal.Open(disk.Crash(new Random(seed)), from: 6);
+            Assert.Equal([6ul], last.Found.Select(one => one.Lsn));
+            Assert.Empty(last.Damages);
         }
     }
 

@@ -225,6 +225,23 @@ public sealed class JournalDamageTests
     }
 
     [Fact]
+    public async Task A_batch_that_was_replaced_by_another_right_one_is_told()
+    {
+        var (disk, records) = await WriteAsync();
+        var (name, batches) = Layout(disk)[1];
+        var replaced = batches[0];
+        var path = PathOf(name);
+        BatchFormat.TryReadHead(disk.Contents(path).AsSpan(replaced.Start), 4096, out var head);
+        var other = disk.Contents(path)[replaced.Start..replaced.End];
+        BatchFormat.Seal(other, head with { Time = head.Time + 1 }, new(batches[0].Lsns[0], replaced.Start));
+        disk.Place(path, other, replaced.Start);
+        await using var opened = TestJournal.Open(disk, Tiny);
+        Assert.Empty(Check(opened, records, "replaced"));
+        var damage = Assert.Single(opened.Damages);
+        Assert.Equal((replaced.Lsns[^1] + 1, replaced.Lsns[^1] + 1), (damage.FirstLsn, damage.NextLsn));
+    }
+
+    [Fact]
     public async Task Segments_of_another_journal_are_none_of_this_one()
     {
         var (disk, records) = await WriteAsync();

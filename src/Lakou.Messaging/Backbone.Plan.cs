@@ -159,7 +159,7 @@ internal sealed partial class Backbone
         }
         else
         {
-            queue = new QueueRuntime(Store, state, plan, topic, _settings.Random, _settings.Run);
+            queue = new QueueRuntime(Store, state, plan, topic, _settings.Random, work => _settings.Run(() => Guard(work)));
             _queues.Add(plan.Name, queue);
             topic.Queues.Add(queue);
             _settings.Metrics?.Follow(queue);

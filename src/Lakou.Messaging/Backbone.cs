@@ -87,8 +87,8 @@ internal sealed partial class Backbone : IAsyncDisposable
 
         if (settings.IsBackground)
         {
-            backbone._dueTimer = settings.Time.CreateTimer(_ => backbone.Tick(), null, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
-            backbone._housekeeping = settings.Time.CreateTimer(_ => backbone.Housekeep(), null, HousekeepingInterval, HousekeepingInterval);
+            backbone._dueTimer = settings.Time.CreateTimer(_ => backbone.Guard(backbone.Tick), null, TimeSpan.Zero, Timeout.InfiniteTimeSpan);
+            backbone._housekeeping = settings.Time.CreateTimer(_ => backbone.Guard(backbone.Housekeep), null, HousekeepingInterval, HousekeepingInterval);
         }
 
         return backbone;
@@ -151,6 +151,23 @@ internal sealed partial class Backbone : IAsyncDisposable
             _timerDue = due;
             var wait = Math.Clamp((due - Store.Now) / 1000, 0, (long)HousekeepingInterval.TotalMilliseconds);
             _dueTimer.Change(TimeSpan.FromMilliseconds(wait + 1), Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    /// <summary>Runs what nobody waits for. When the store has failed it is its failure that ends the process, and a file that cannot be read is said and passed over.</summary>
+    private void Guard(Action work)
+    {
+        try
+        {
+            work();
+        }
+        catch (JournalException) when (Store.Failed.IsCompleted)
+        {
+            // Told by the store.
+        }
+        catch (DiskException e)
+        {
+            _log.LogError("{Reason}; what was to be done is tried again", e.Message);
         }
     }
 

@@ -34,6 +34,8 @@ internal sealed class KeyTable
     // By when they end, in steps; a key that was renewed is in an older one too, where it is passed over.
     private readonly SortedDictionary<long, List<UInt128>> _buckets = [];
 
+    private long _nextSweep = long.MaxValue;
+
     public int Count => _keys.Count;
 
     /// <summary>Most keys.</summary>
@@ -92,9 +94,21 @@ internal sealed class KeyTable
     /// <summary>Forgets what has ended.</summary>
     public void Sweep(long now)
     {
-        while (_buckets.Count > 0 && _buckets.First() is var bucket && (bucket.Key + 1) * BucketMicroseconds <= now)
+        // Asked with every record, and due once in a while.
+        while (now >= _nextSweep)
         {
-            RemoveBucket(bucket.Key, bucket.Value, now);
+            if (_buckets.Count == 0)
+            {
+                _nextSweep = long.MaxValue;
+                return;
+            }
+
+            var bucket = _buckets.First();
+            _nextSweep = (bucket.Key + 1) * BucketMicroseconds;
+            if (_nextSweep <= now)
+            {
+                RemoveBucket(bucket.Key, bucket.Value, now);
+            }
         }
     }
 
@@ -157,6 +171,7 @@ internal sealed class KeyTable
         if (!_buckets.TryGetValue(step, out var bucket))
         {
             _buckets.Add(step, bucket = []);
+            _nextSweep = Math.Min(_nextSweep, (step + 1) * BucketMicroseconds);
         }
 
         bucket.Add(hash);

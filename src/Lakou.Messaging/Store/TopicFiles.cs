@@ -23,7 +23,20 @@ internal sealed class TopicFiles(IDisk disk, string directory, Func<string, long
     public FrameLog Outcomes => _outcomes!;
 
     /// <summary>Whether events wait in memory because the disk is full.</summary>
-    public bool IsStuck => _topics.Values.Any(files => files.All.Any(log => log.IsStuck)) || Outcomes.IsStuck;
+    public bool IsStuck { get; private set; }
+
+    /// <summary>Tries again to write what waits.</summary>
+    public void Unstick()
+    {
+        var isStuck = false;
+        foreach (var log in _topics.Values.SelectMany(files => files.All).Append(Outcomes).Where(log => log.IsStuck))
+        {
+            log.Flush();
+            isStuck |= log.IsStuck;
+        }
+
+        IsStuck = isStuck;
+    }
 
     /// <summary>Opens what a snapshot knows.</summary>
     public void Open(BackboneState state)
@@ -143,7 +156,7 @@ internal sealed class TopicFiles(IDisk disk, string directory, Func<string, long
         }
     }
 
-    private static void Publish(Files files, ref RecordReader record)
+    private void Publish(Files files, ref RecordReader record)
     {
         _ = record.Long();
         _ = record.Long();
@@ -163,10 +176,11 @@ internal sealed class TopicFiles(IDisk disk, string directory, Func<string, long
             }
 
             log.Append(frame);
+            IsStuck |= log.IsStuck;
         }
     }
 
-    private static void Hold(Files files, ref RecordReader record)
+    private void Hold(Files files, ref RecordReader record)
     {
         _ = record.Long();
         _ = record.Long();
@@ -177,6 +191,7 @@ internal sealed class TopicFiles(IDisk disk, string directory, Func<string, long
         }
 
         files.Held.Append(record.Rest);
+        IsStuck |= files.Held.IsStuck;
     }
 
     private sealed record Files(FrameLog[] Partitions, FrameLog Held)

@@ -1,5 +1,7 @@
 using Lakou.Messaging.Store;
+using Lakou.Messaging.Subscriptions;
 using Lakou.Messaging.Topics;
+using Microsoft.Extensions.Logging;
 
 namespace Lakou.Messaging;
 
@@ -9,9 +11,18 @@ namespace Lakou.Messaging;
 /// </summary>
 internal sealed partial class Backbone
 {
+    private readonly HashSet<string> _deadFull = new(StringComparer.Ordinal);
+    private bool _isFull;
+    private bool _toldOfEviction;
+
     internal void Housekeep()
     {
         var now = Store.Now;
+        if (Store.Files.IsStuck)
+        {
+            Store.Files.Unstick();
+        }
+
         foreach (var topic in Volatile.Read(ref _served))
         {
             Trim(topic, now);
@@ -28,7 +39,52 @@ internal sealed partial class Backbone
         }
 
         Store.Files.Outcomes.CutBefore(OutcomesFrom());
+        Warn();
         Tick();
+    }
+
+    /// <summary>Once when it begins, once when it is over.</summary>
+    private void Warn()
+    {
+        if (_isFull != Store.IsFull)
+        {
+            _isFull = !_isFull;
+            if (_isFull)
+            {
+                _log.LogError("The disk has no room for more events: publishing is refused (507), reading and acknowledging go on. Free some of it, or lower the retention of topics");
+            }
+            else
+            {
+                _log.LogInformation("The disk has room again: events are accepted");
+            }
+        }
+
+        QueueRuntime[] queues;
+        lock (Store.Gate)
+        {
+            queues = [.. _queues.Values];
+        }
+
+        foreach (var queue in queues)
+        {
+            if (queue.IsDeadFull != _deadFull.Contains(queue.State.Name))
+            {
+                if (queue.IsDeadFull && _deadFull.Add(queue.State.Name))
+                {
+                    _log.LogError("Subscription {Subscription} gives nothing out any more: {Count} events are dead, as many as may be. Look at them (lakou subscriptions dead {Subscription}), redrive or drop them", queue.State.Name, queue.State.Queue.Dead.Count, queue.State.Name);
+                }
+                else if (_deadFull.Remove(queue.State.Name))
+                {
+                    _log.LogInformation("Subscription {Subscription} gives out events again", queue.State.Name);
+                }
+            }
+        }
+
+        if (Store.State.Keys.Evicted > 0 && !_toldOfEviction)
+        {
+            _toldOfEviction = true;
+            _log.LogWarning("More than {Max} ids and keys are known at a time: the oldest ids of events are forgotten before their 'dedup' is over, so one that is sent again late may be stored twice. Raise store.keys, or lower 'dedup'", Store.State.Keys.Max);
+        }
     }
 
     private ulong OutcomesFrom()

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
+using System.IO.Pipelines;
 using Lakou.Core.Configuration;
 using Lakou.Core.Disk;
+using Lakou.Core.Faults;
 using Lakou.Log;
 using Lakou.Messaging.Store;
 using Lakou.Messaging.Subscriptions;
@@ -151,6 +153,50 @@ internal sealed partial class Backbone : IAsyncDisposable
             _timerDue = due;
             var wait = Math.Clamp((due - Store.Now) / 1000, 0, (long)HousekeepingInterval.TotalMilliseconds);
             _dueTimer.Change(TimeSpan.FromMilliseconds(wait + 1), Timeout.InfiniteTimeSpan);
+        }
+    }
+
+    /// <summary>
+    /// Every change goes this way: decided under the gate once there is room for its record, and answered when that is durable.
+    /// </summary>
+    /// <param name="bytes">About the size of what it records.</param>
+    /// <param name="bringsData">What does is refused while the disk is full; what ends work goes on.</param>
+    /// <param name="decide">Runs once, under the gate; it may record nothing.</param>
+    /// <param name="scheduler">Where to continue; null for the thread pool.</param>
+    /// <returns>Why nothing was decided, or is not known to be durable; null when all is well.</returns>
+    private async ValueTask<Fault?> DecideAsync(int bytes, bool bringsData, Action decide, PipeScheduler? scheduler, CancellationToken cancellation)
+    {
+        try
+        {
+            while (true)
+            {
+                JournalRoom room;
+                var lsn = 0ul;
+                lock (Store.Gate)
+                {
+                    room = Store.Room(bytes, bringsData);
+                    if (room == JournalRoom.Yes)
+                    {
+                        decide();
+                        lsn = Store.State.Lsn;
+                    }
+                }
+
+                if (room == JournalRoom.Yes)
+                {
+                    await Store.CommittedAsync(lsn, scheduler);
+                    return null;
+                }
+
+                if (await Store.RoomAsync(room, cancellation) is { } full)
+                {
+                    return full;
+                }
+            }
+        }
+        catch (Exception e) when (e is JournalException or DiskException or ObjectDisposedException)
+        {
+            return BackboneStore.FaultOf(e);
         }
     }
 

@@ -64,10 +64,11 @@ internal sealed partial class BackboneApi(Backbone backbone)
         }
 
         var wait = request.Wait < Backbone.LongestWait ? request.Wait.Value : request.Wait is null ? TimeSpan.Zero : Backbone.LongestWait;
-        using var delivery = await backbone.ReceiveAsync(queue!, request.Max ?? 1, wait, call.Scheduler, call.Left);
-        if (call.Left.IsCancellationRequested)
+        (var delivery, fault) = await backbone.ReceiveAsync(queue!, request.Max ?? 1, wait, call.Scheduler, call.Left);
+        using var events = delivery;
+        if (fault is not null || call.Left.IsCancellationRequested)
         {
-            return null;
+            return fault;
         }
 
         Link(call.Activity, delivery);

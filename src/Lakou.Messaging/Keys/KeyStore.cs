@@ -3,7 +3,6 @@ using System.Security.Cryptography;
 using System.Text;
 using Lakou.Core.Events;
 using Lakou.Core.Hashing;
-using Lakou.Log;
 using Lakou.Log.Frames;
 using Lakou.Messaging.Keys;
 using Lakou.Messaging.Store;
@@ -25,45 +24,12 @@ internal sealed partial class Backbone : IKeyStore
         }
 
         var hash = HashOf(scope, key);
-        while (true)
-        {
-            KeyReservation reservation;
-            JournalRoom room;
-            Key known = default;
-            ulong lsn;
-            lock (Store.Gate)
-            {
-                room = Store.Room(0, bringsData: true);
-                reservation = room == JournalRoom.Yes ? Reserve(hash, fingerprint, lease, out known) : Refused(room);
-                lsn = Store.State.Lsn;
-            }
-
-            if (room == JournalRoom.Wait)
-            {
-                if (await Store.RoomAsync(room, cancellation) is { } fault)
-                {
-                    return new(KeyState.Refused) { Fault = fault };
-                }
-
-                continue;
-            }
-
-            if (room == JournalRoom.Full)
-            {
-                return new(KeyState.Refused) { Fault = await Store.RoomAsync(room, cancellation) };
-            }
-
-            try
-            {
-                await Store.CommittedAsync(lsn);
-            }
-            catch (JournalException e)
-            {
-                return new(KeyState.Refused) { Fault = StoreFaults.Failed.With(e.Message) };
-            }
-
-            return reservation.State == KeyState.Completed ? reservation with { Outcome = ReadOutcome(known) } : reservation;
-        }
+        KeyReservation reservation = new(KeyState.Refused);
+        Key known = default;
+        var fault = await DecideAsync(0, bringsData: true, () => reservation = Reserve(hash, fingerprint, lease, out known), null, cancellation);
+        return fault is not null ? new(KeyState.Refused) { Fault = fault }
+            : reservation.State == KeyState.Completed ? reservation with { Outcome = ReadOutcome(known) }
+            : reservation;
     }
 
     public async ValueTask<bool> CompleteAsync(KeyToken token, ReadOnlyMemory<byte> outcome, TimeSpan ttl, CancellationToken cancellation)
@@ -103,8 +69,6 @@ internal sealed partial class Backbone : IKeyStore
                 }
             },
             cancellation);
-
-    private static KeyReservation Refused(JournalRoom room) => new(KeyState.Refused) { RetryAfter = room == JournalRoom.Full ? TimeSpan.FromSeconds(1) : TimeSpan.Zero };
 
     private KeyReservation Reserve(UInt128 hash, UInt128 fingerprint, TimeSpan lease, out Key known)
     {

@@ -2,7 +2,6 @@ using System.IO.Pipelines;
 using Lakou.Core.Configuration;
 using Lakou.Core.Events;
 using Lakou.Core.Faults;
-using Lakou.Log;
 using Lakou.Log.Frames;
 using Lakou.Messaging.Events;
 using Lakou.Messaging.Store;
@@ -35,50 +34,15 @@ internal sealed partial class Backbone
     /// <returns>Why nothing was stored; null when all was.</returns>
     public async ValueTask<Fault?> PublishAsync(
         TopicRuntime topic, EventBatch batch, TimeSpan delay, IList<AcceptedEvent> accepted, PipeScheduler? scheduler, CancellationToken cancellation)
-    {
-        if (delay < TimeSpan.Zero || delay > LongestDelay)
-        {
-            return BackboneFaults.BadRequest.With($"a delay of {Durations.Format(delay)} is not allowed; at most {Durations.Format(LongestDelay)}");
-        }
-
-        while (true)
-        {
-            ulong lsn;
-            JournalRoom room;
-            lock (Store.Gate)
-            {
-                room = Store.Room(batch.Frames.Length + (batch.Events.Length * PublishedBytes), bringsData: true);
-                lsn = room == JournalRoom.Yes ? Publish(topic, batch, delay, accepted) : 0;
-            }
-
-            if (room != JournalRoom.Yes)
-            {
-                if (await Store.RoomAsync(room, cancellation) is { } fault)
-                {
-                    return fault;
-                }
-
-                continue;
-            }
-
-            try
-            {
-                await Store.CommittedAsync(lsn, scheduler);
-                return null;
-            }
-            catch (JournalException e)
-            {
-                return StoreFaults.Failed.With(e.Message);
-            }
-        }
-    }
+        => delay < TimeSpan.Zero || delay > LongestDelay
+            ? BackboneFaults.BadRequest.With($"a delay of {Durations.Format(delay)} is not allowed; at most {Durations.Format(LongestDelay)}")
+            : await DecideAsync(
+                batch.Frames.Length + (batch.Events.Length * PublishedBytes), bringsData: true, () => Publish(topic, batch, delay, accepted), scheduler, cancellation);
 
     // Of an event in the list of a record: partition, flags, hash.
     private const int PublishedBytes = 2 + 1 + 16;
 
-    /// <summary>Under the gate.</summary>
-    /// <returns>The record to wait for.</returns>
-    private ulong Publish(TopicRuntime topic, EventBatch batch, TimeSpan delay, IList<AcceptedEvent> accepted)
+    private void Publish(TopicRuntime topic, EventBatch batch, TimeSpan delay, IList<AcceptedEvent> accepted)
     {
         // 1. Which of them are new. One that was accepted before may not be on disk yet, so its answer waits with the others.
         var now = Store.Now;
@@ -98,7 +62,7 @@ internal sealed partial class Backbone
         if (fresh == 0)
         {
             Report(topic, batch, isKnown, [], now, due, accepted);
-            return Store.State.Lsn;
+            return;
         }
 
         // 2. Places.
@@ -117,7 +81,7 @@ internal sealed partial class Backbone
             }
         }
 
-        var lsn = Store.Append();
+        Store.Append();
 
         // 4. To those who want them.
         for (var i = 0; i < isKnown.Length; i++)
@@ -145,7 +109,6 @@ internal sealed partial class Backbone
         }
 
         Report(topic, batch, isKnown, places, now, due, accepted);
-        return lsn;
     }
 
     private const int MostOnStack = 64;

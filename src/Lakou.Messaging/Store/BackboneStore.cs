@@ -94,14 +94,14 @@ internal sealed partial class BackboneStore : IAsyncDisposable
             return StoreFaults.Full.With($"no room for events in {_settings.Plan.Path}: free some of the disk, or lower the retention of topics", FullRetry);
         }
 
-        if (_journal.Failed.IsCompleted)
-        {
-            return StoreFaults.Failed.With("the store has failed; Lakou has to be started again");
-        }
-
         await _journal.RoomAsync().WaitAsync(cancellation);
         return null;
     }
+
+    /// <summary>What to say to those who wait for a store that has ended.</summary>
+    public static Fault FaultOf(Exception failure) => failure is ObjectDisposedException or { InnerException: ObjectDisposedException }
+        ? StoreFaults.Stopping.With("send it again in a moment")
+        : StoreFaults.Failed.With(failure.Message);
 
     /// <inheritdoc cref="Journal.CommittedAsync"/>
     public ValueTask CommittedAsync(ulong lsn, PipeScheduler? scheduler = null) => _journal.CommittedAsync(lsn, scheduler);

@@ -41,7 +41,8 @@ internal sealed partial class Backbone
     /// <param name="wait">At most <see cref="LongestWait"/>.</param>
     /// <param name="scheduler">Where to continue; null for the thread pool.</param>
     /// <param name="cancellation">When the worker leaves: what it would have got goes to others at once.</param>
-    public async ValueTask<Delivery> ReceiveAsync(QueueRuntime queue, int max, TimeSpan wait, PipeScheduler? scheduler, CancellationToken cancellation)
+    /// <returns>The events; or the fault for which there are none.</returns>
+    public async ValueTask<(Delivery Delivery, Fault? Fault)> ReceiveAsync(QueueRuntime queue, int max, TimeSpan wait, PipeScheduler? scheduler, CancellationToken cancellation)
     {
         // 1. What is there, or a place in the line of those who wait.
         Grant grant;
@@ -68,18 +69,26 @@ internal sealed partial class Backbone
 
         if (grant.Events.Count == 0)
         {
-            return Delivery.None;
+            return (Delivery.None, null);
         }
 
         // 2. The leases are durable, and the events can be read.
-        await Store.CommittedAsync(grant.Lsn, scheduler);
+        try
+        {
+            await Store.CommittedAsync(grant.Lsn, scheduler);
+        }
+        catch (JournalException e)
+        {
+            return (Delivery.None, BackboneStore.FaultOf(e));
+        }
+
         if (!cancellation.IsCancellationRequested)
         {
-            return Read(queue, grant);
+            return (Read(queue, grant), null);
         }
 
         await GiveBackAsync(queue, grant);
-        return Delivery.None;
+        return (Delivery.None, null);
     }
 
     /// <summary>Events that were finished.</summary>
@@ -98,45 +107,17 @@ internal sealed partial class Backbone
         => SettleAsync(queue, leases, entries => queue.Extend(entries, by ?? queue.Plan.Lease), scheduler, cancellation);
 
     /// <summary>A change of a subscription by an operator: pause, seek, redrive.</summary>
-    public async ValueTask<Fault?> ChangeAsync(Action change, CancellationToken cancellation)
-    {
-        while (true)
-        {
-            JournalRoom room;
-            ulong lsn;
-            lock (Store.Gate)
+    public ValueTask<Fault?> ChangeAsync(Action change, CancellationToken cancellation)
+        => DecideAsync(
+            0,
+            bringsData: false,
+            () =>
             {
-                room = Store.Room(0, bringsData: false);
-                if (room == JournalRoom.Yes)
-                {
-                    change();
-                }
-
-                lsn = Store.State.Lsn;
+                change();
                 ScheduleNext(Store.Now);
-            }
-
-            if (room != JournalRoom.Yes)
-            {
-                if (await Store.RoomAsync(room, cancellation) is { } fault)
-                {
-                    return fault;
-                }
-
-                continue;
-            }
-
-            try
-            {
-                await Store.CommittedAsync(lsn);
-                return null;
-            }
-            catch (JournalException e)
-            {
-                return StoreFaults.Failed.With(e.Message);
-            }
-        }
-    }
+            },
+            null,
+            cancellation);
 
     private Fault Unknown(string name, string otherMode)
         => _queues.ContainsKey(name) || _logs.ContainsKey(name)
@@ -163,46 +144,21 @@ internal sealed partial class Backbone
     private async ValueTask<(Settlement Settlement, Fault? Fault)> SettleAsync(
         QueueRuntime queue, IReadOnlyList<LeaseToken> leases, Action<IReadOnlyList<QueueEntry>> settle, PipeScheduler? scheduler, CancellationToken cancellation)
     {
-        while (true)
-        {
-            List<LeaseToken> gone = [];
-            JournalRoom room;
-            var done = 0;
-            ulong lsn;
-            lock (Store.Gate)
+        List<LeaseToken> gone = [];
+        var done = 0;
+        var fault = await DecideAsync(
+            leases.Count * sizeof(ulong),
+            bringsData: false,
+            () =>
             {
-                room = Store.Room(leases.Count * sizeof(ulong), bringsData: false);
-                if (room == JournalRoom.Yes)
-                {
-                    var held = queue.Held(leases, gone);
-                    done = held.Count;
-                    settle(held);
-                    Schedule(queue.NextDue);
-                }
-
-                lsn = Store.State.Lsn;
-            }
-
-            if (room != JournalRoom.Yes)
-            {
-                if (await Store.RoomAsync(room, cancellation) is { } fault)
-                {
-                    return (new(0, []), fault);
-                }
-
-                continue;
-            }
-
-            try
-            {
-                await Store.CommittedAsync(lsn, scheduler);
-                return (new(done, gone), null);
-            }
-            catch (JournalException e)
-            {
-                return (new(0, []), StoreFaults.Failed.With(e.Message));
-            }
-        }
+                var held = queue.Held(leases, gone);
+                done = held.Count;
+                settle(held);
+                Schedule(queue.NextDue);
+            },
+            scheduler,
+            cancellation);
+        return (fault is null ? new(done, gone) : new(0, []), fault);
     }
 
     private ValueTask<(Settlement Settlement, Fault? Fault)> GiveBackAsync(QueueRuntime queue, Grant grant)

@@ -62,7 +62,9 @@ internal sealed class World : IAsyncDisposable
     public async Task<IReadOnlyList<Worked>> ReceiveAsync(string subscription, int max = 10, int waitMs = 0)
     {
         Assert.Null(Backbone.FindQueue(subscription, out var queue));
-        using var delivery = await Backbone.ReceiveAsync(queue, max, TimeSpan.FromMilliseconds(waitMs), null, Stop);
+        var (delivery, fault) = await Backbone.ReceiveAsync(queue, max, TimeSpan.FromMilliseconds(waitMs), null, Stop);
+        Assert.Null(fault);
+        using var events = delivery;
         return [.. delivery.Events.Select(one => new Worked(one.Lease, one.Attempt, Encoding.UTF8.GetString(new EventFrame(one.Frame.Span).Data)))];
     }
 

@@ -132,7 +132,7 @@ internal sealed class Run(int seed, SimulationOptions options)
         var delivery = _backbone.ReceiveAsync(queue, _random.Next(1, 5), TimeSpan.Zero, null, default).AsTask();
         _pending.Add((delivery, () =>
         {
-            using var delivered = delivery.GetAwaiter().GetResult();
+            using var delivered = delivery.GetAwaiter().GetResult().Delivery;
             foreach (var (lease, attempt, frame) in delivered.Events)
             {
                 var read = new EventFrame(frame.Span);

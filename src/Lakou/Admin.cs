@@ -50,8 +50,15 @@ internal sealed class Admin : IDisposable
         using var late = new CancellationTokenSource(s_patience + wait, TimeProvider.System);
         using var request = new HttpRequestMessage(method, path) { Content = content };
         using var response = await SendAsync(request, late.Token);
-        var body = await response.Content.ReadAsStringAsync(late.Token);
-        return body.Length == 0 ? null : JsonNode.Parse(body);
+        var body = await ReadAsync(response, late.Token);
+        try
+        {
+            return body.Length == 0 ? null : JsonNode.Parse(body);
+        }
+        catch (JsonException)
+        {
+            throw new AdminException($"{_address} did not answer in JSON, which the admin API of Lakou does");
+        }
     }
 
     /// <summary>Any other call, with a JSON body.</summary>
@@ -72,16 +79,32 @@ internal sealed class Admin : IDisposable
 
             using (response)
             {
-                throw Refused((int)response.StatusCode, await response.Content.ReadAsStringAsync(late));
+                throw Refused((int)response.StatusCode, await ReadAsync(response, late));
             }
         }
-        catch (Exception e) when (e is HttpRequestException or IOException or TaskCanceledException)
+        catch (Exception e) when (IsBroken(e))
         {
-            throw new AdminException($"no answer from {_address}: {e.GetBaseException().Message}");
+            throw Broken(e);
         }
     }
 
     public void Dispose() => _http.Dispose();
+
+    private static bool IsBroken(Exception e) => e is HttpRequestException or IOException or OperationCanceledException;
+
+    private AdminException Broken(Exception e) => new($"no answer from {_address}: {e.GetBaseException().Message}");
+
+    private async Task<string> ReadAsync(HttpResponseMessage response, CancellationToken late)
+    {
+        try
+        {
+            return await response.Content.ReadAsStringAsync(late);
+        }
+        catch (Exception e) when (IsBroken(e))
+        {
+            throw Broken(e);
+        }
+    }
 
     private AdminException Refused(int status, string body)
     {

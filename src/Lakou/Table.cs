@@ -1,9 +1,13 @@
+using System.Globalization;
+
 namespace Lakou;
 
 /// <summary>Rows under a head, padded with blanks; columns of numbers to the right.</summary>
 internal static class Table
 {
     private const string Gap = "  ";
+
+    private static readonly string[] Units = [" B", " KiB", " MiB", " GiB", " TiB"];
 
     /// <param name="head">A name that ends in <c>#</c> is of a column of numbers.</param>
     public static void Print(TextWriter to, string[] head, IEnumerable<string[]> rows)
@@ -15,6 +19,18 @@ internal static class Table
             var cells = row.Select((cell, column) => head[column].EndsWith('#') ? cell.PadLeft(widths[column]) : cell.PadRight(widths[column]));
             to.WriteLine(string.Join(Gap, cells).TrimEnd());
         }
+    }
+
+    /// <summary><c>4.1 MiB</c></summary>
+    public static string Size(long bytes)
+    {
+        var (size, unit) = ((double)bytes, 0);
+        while (size >= 1024 && unit < Units.Length - 1)
+        {
+            (size, unit) = (size / 1024, unit + 1);
+        }
+
+        return size.ToString(unit == 0 ? "0" : "0.0", CultureInfo.InvariantCulture) + Units[unit];
     }
 
     /// <summary>On one line, at most so long, and nothing in it that moves a terminal's cursor.</summary>

@@ -45,10 +45,10 @@ internal static class DemoTour
 
     private static (string Command, string Shows)[] Requests(string gateway, string admin) =>
     [
-        ($"curl -i {gateway}/hello", "A request gets an id. Once more: the other instance of the fast service answers."),
+        ($"curl -i {gateway}/hello", "A request gets an id. Once more: the other instance of fast answers."),
         ($"curl -N {gateway}/ticks", "Server-sent events pass line by line, as the slow service writes them."),
-        ($"curl -i {gateway}/report", "The route waits 250 ms, the service takes longer: 504, a problem with a stable fault code."),
-        ($"curl -i {gateway}/mixed", "Two in three go to fast, one to flaky, which answers 503 or breaks off: 502, with its fault."),
+        ($"curl -i {gateway}/report", "The route waits 250 ms, the service takes longer: 504, with its fault code."),
+        ($"curl -i {gateway}/mixed", "Two in three go to fast, one to flaky: 503, or 502 when it breaks off."),
         ($"curl -s {admin}/metrics | grep ^lakou_requests_total", "What happened so far, by route and status class."),
     ];
 

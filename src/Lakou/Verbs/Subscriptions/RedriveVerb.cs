@@ -28,18 +28,18 @@ internal static class RedriveVerb
         return AdminVerb.Create("redrive", "Brings dead events back, until all are back that were dead when it began.", [name, filter, to, rate], async (admin, parsed, isJson) =>
         {
             var path = AdminVerb.Path(SubscriptionsVerb.Noun, parsed.GetRequiredValue(name), "/dead/redrive");
-            var request = new JsonObject { ["max"] = parsed.GetValue(rate) ?? Page, ["to"] = parsed.GetRequiredValue(to) };
+            var request = new JsonObject { ["to"] = parsed.GetRequiredValue(to) };
             if (AdminVerb.FilterOf(parsed.GetValue(filter)) is { } chosen)
             {
                 request["filter"] = chosen;
             }
 
-            var done = await RunAsync(admin, path, request, parsed.GetValue(rate) is null ? TimeSpan.Zero : s_pace);
+            var done = await RunAsync(admin, path, request, parsed.GetValue(rate) ?? Page, parsed.GetValue(rate) is null ? TimeSpan.Zero : s_pace);
             Console.Out.WriteLine(isJson ? new JsonObject { ["done"] = done }.ToJsonString() : $"{done} event{(done == 1 ? "" : "s")} redriven");
         });
     }
 
-    private static async Task<long> RunAsync(Admin admin, string path, JsonObject request, TimeSpan pace)
+    private static async Task<long> RunAsync(Admin admin, string path, JsonObject request, int most, TimeSpan pace)
     {
         var progress = new Progress("events redriven");
         var (done, total) = (0L, long.MaxValue);
@@ -48,6 +48,7 @@ internal static class RedriveVerb
             while (true)
             {
                 // The oldest go first, so what dies again meanwhile is not among those that were there.
+                request["max"] = Math.Min(most, total - done);
                 var answer = await admin.CallAsync(HttpMethod.Post, path, request.DeepClone());
                 var (some, left) = (answer!["done"]!.GetValue<long>(), answer["left"]!.GetValue<long>());
                 done += some;
@@ -58,7 +59,6 @@ internal static class RedriveVerb
                     return done;
                 }
 
-                request["max"] = Math.Min(request["max"]!.GetValue<long>(), total - done);
                 await Task.Delay(pace, TimeProvider.System);
             }
         }

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
-using Lakou.Core.Configuration;
 
 namespace Lakou.Verbs.Topics;
 
@@ -30,7 +29,7 @@ internal static class TopicsVerb
             $"{topic!["name"]}",
             $"{topic["partitions"]!.AsArray().Count}",
             $"{topic["events"]}",
-            Sizes.Format(topic["bytes"]!.GetValue<long>()),
+            Table.Size(topic["bytes"]!.GetValue<long>()),
             $"{topic["held"]}",
             $"{topic["key"]}",
             $"{topic["retention"]}",

@@ -63,7 +63,7 @@ internal static class CloudEventJson
                 "source" => read with { Source = Text(value) },
                 "type" => read with { Type = Text(value) },
                 "subject" => read with { Subject = Text(value) },
-                "time" => read with { Time = value.GetDateTimeOffset() },
+                "time" => read with { Time = value.TryGetDateTimeOffset(out var time) ? time : null }, // RFC 3339 has forms that .NET has not
                 "datacontenttype" => read with { DataContentType = Text(value) },
                 "dataschema" => read with { DataSchema = Text(value) },
                 _ => read,

@@ -23,7 +23,7 @@ public sealed partial class LakouClient : IDisposable
     /// <param name="options">Where Lakou is.</param>
     public LakouClient(LakouClientOptions options)
     {
-        // The client's own times are finer. An answer may stay on a connection for as long as a receive waits.
+        // Each call has its own time. A name that moves is followed within the lifetime of a connection.
         _owned = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5) }) { Timeout = Timeout.InfiniteTimeSpan, BaseAddress = FolderOf(options.Address) };
         Api = new Api(_owned, options);
     }

@@ -9,6 +9,8 @@ internal sealed partial class Consumer
     // 256 characters are kept; more is not sent.
     private const int ReasonLength = 256;
 
+    private static readonly TimeSpan s_fastest = TimeSpan.FromMilliseconds(100);
+
     // Whoever learns the first lease starts the extending of all.
     private readonly TaskCompletionSource _leased = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TimeSpan _lease;
@@ -26,8 +28,8 @@ internal sealed partial class Consumer
             await _leased.Task.WaitAsync(over).ConfigureAwait(false);
             while (true)
             {
-                // A third: two extensions may fail before a lease is lost.
-                var pace = _lease / 3;
+                // A third: two extensions may fail before a lease is lost. What a slow disk left of one may be nothing.
+                var pace = _lease / 3 > s_fastest ? _lease / 3 : s_fastest;
                 await Task.Delay(pace, _time, over).ConfigureAwait(false);
                 if (!_works.IsEmpty)
                 {

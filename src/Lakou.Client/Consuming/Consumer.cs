@@ -15,10 +15,12 @@ namespace Lakou.Client.Consuming;
 /// </summary>
 internal sealed partial class Consumer
 {
+    /// <summary>A Lakou that stops answers those who wait at once, with nothing; and again, until its socket closes.</summary>
+    public static readonly TimeSpan EmptyPause = TimeSpan.FromMilliseconds(250);
+
     private const int MostPerReceive = 1_000; // Lakou's
 
-    // A Lakou that stops answers those who wait at once, with nothing; and again, until its socket closes.
-    private static readonly TimeSpan s_emptyPause = TimeSpan.FromMilliseconds(250);
+    private const int MostWorkers = 10_000; // leases of one request
 
     // For what handlers say once their token is cancelled, and for the answer to it.
     private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(2);
@@ -37,6 +39,7 @@ internal sealed partial class Consumer
     {
         (_client, _subscription, _handler, _options) = (client, subscription, handler, options);
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Workers, 1, nameof(options));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Workers, MostWorkers, nameof(options));
         _time = client.Api.Options.Time;
         _log = client.Api.Options.Loggers.CreateLogger("Lakou.Client");
         _places = new SemaphoreSlim(options.Workers);
@@ -88,9 +91,9 @@ internal sealed partial class Consumer
                 }
 
                 Start(received, cut);
-                if (received.Events.Count == 0 && _time.GetElapsedTime(began) < s_emptyPause)
+                if (received.Events.Count == 0 && _time.GetElapsedTime(began) < EmptyPause)
                 {
-                    await Task.Delay(s_emptyPause, _time, stopping).ConfigureAwait(false);
+                    await Task.Delay(EmptyPause, _time, stopping).ConfigureAwait(false);
                 }
             }
         }

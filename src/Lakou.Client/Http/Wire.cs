@@ -10,7 +10,18 @@ internal static class Wire
 
     public static byte[] Write<T>(T value) => JsonSerializer.SerializeToUtf8Bytes(value, s_json);
 
-    public static T Read<T>(byte[] body) => JsonSerializer.Deserialize<T>(body, s_json) ?? throw new JsonException("the answer is null");
+    /// <exception cref="LakouException">It is something else.</exception>
+    public static T Read<T>(byte[] body)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(body, s_json) ?? throw new JsonException("it is null");
+        }
+        catch (JsonException e)
+        {
+            throw new LakouException($"the answer is not one of Lakou: {e.Message}", e) { Status = System.Net.HttpStatusCode.OK };
+        }
+    }
 
     /// <summary>A number of seconds, to the millisecond: never in the exponential form, which is no duration.</summary>
     public static double? Seconds(TimeSpan? time) => time is { } given ? Math.Round(given.TotalSeconds, 3) : null;

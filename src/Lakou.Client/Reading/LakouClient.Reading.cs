@@ -1,4 +1,5 @@
 using System.Globalization;
+using Lakou.Client.Consuming;
 using Lakou.Client.Http;
 
 namespace Lakou.Client;
@@ -23,7 +24,7 @@ public sealed partial class LakouClient
 
     /// <summary>Reads a log on and on: each read is committed once the handler returned. A handler that throws ends it, and what it had comes again.</summary>
     /// <param name="subscription">Of <c>mode: log</c>.</param>
-    /// <param name="handler">Gets events in the order of their partitions.</param>
+    /// <param name="handler">Gets events in the order of their partitions. Its token is <paramref name="stopping"/>: it may finish what it has, or give up, and the same comes again.</param>
     /// <param name="max">Most events at a time, 1 to 1000.</param>
     /// <param name="stopping">Ends it once the handler that runs has returned and its events are committed.</param>
     public async Task ConsumeLogAsync(string subscription, Func<IReadOnlyList<StoredEvent>, CancellationToken, Task> handler, int max = 100, CancellationToken stopping = default)
@@ -42,7 +43,7 @@ public sealed partial class LakouClient
                 }
                 else
                 {
-                    await Task.Delay(TimeSpan.FromMilliseconds(10), Api.Options.Time, stopping).ConfigureAwait(false); // a Lakou that stops answers at once
+                    await Task.Delay(Consumer.EmptyPause, Api.Options.Time, stopping).ConfigureAwait(false);
                 }
             }
         }

@@ -18,9 +18,9 @@ internal sealed partial class Consumer
     /// <summary>A Lakou that stops answers those who wait at once, with nothing; and again, until its socket closes.</summary>
     public static readonly TimeSpan EmptyPause = TimeSpan.FromMilliseconds(250);
 
-    private const int MostPerReceive = 1_000; // Lakou's
-
-    private const int MostWorkers = 10_000; // leases of one request
+    // Lakou's: events of one receive, leases of one request.
+    private const int MostPerReceive = 1_000;
+    private const int MostWorkers = 10_000;
 
     // For what handlers say once their token is cancelled, and for the answer to it.
     private static readonly TimeSpan s_grace = TimeSpan.FromSeconds(2);
@@ -38,6 +38,7 @@ internal sealed partial class Consumer
     public Consumer(LakouClient client, string subscription, Func<Delivery, CancellationToken, Task> handler, ConsumeOptions options)
     {
         (_client, _subscription, _handler, _options) = (client, subscription, handler, options);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(options.Wait, TimeSpan.Zero, nameof(options));
         ArgumentOutOfRangeException.ThrowIfLessThan(options.Workers, 1, nameof(options));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(options.Workers, MostWorkers, nameof(options));
         _time = client.Api.Options.Time;
@@ -73,6 +74,7 @@ internal sealed partial class Consumer
 
     private async Task ReceiveAsync(CancellationToken cut, CancellationToken stopping)
     {
+        var wait = TimeSpan.Zero; // the first answer tells at once whether there is such a queue
         try
         {
             while (true)
@@ -83,7 +85,7 @@ internal sealed partial class Consumer
                 Received? received = null;
                 try
                 {
-                    received = await _client.ReceiveAsync(_subscription, places, _options.Wait, Timeout.InfiniteTimeSpan, stopping).ConfigureAwait(false);
+                    received = await _client.ReceiveAsync(_subscription, places, wait, Timeout.InfiniteTimeSpan, stopping).ConfigureAwait(false);
                 }
                 finally
                 {
@@ -91,10 +93,12 @@ internal sealed partial class Consumer
                 }
 
                 Start(received, cut);
-                if (received.Events.Count == 0 && _time.GetElapsedTime(began) < EmptyPause)
+                if (received.Events.Count == 0 && wait > TimeSpan.Zero && _time.GetElapsedTime(began) < EmptyPause)
                 {
                     await Task.Delay(EmptyPause, _time, stopping).ConfigureAwait(false);
                 }
+
+                wait = _options.Wait;
             }
         }
         catch (OperationCanceledException) when (stopping.IsCancellationRequested)

@@ -83,6 +83,7 @@ internal sealed partial class LakouHost
         if (Backbone is { } backbone)
         {
             (Gateway.Enqueue.Events, Gateway.Enqueue.Api) = (null, null);
+            BackboneApi = null; // the admin listener answers until the end
             await backbone.DisposeAsync();
         }
     }

@@ -2,19 +2,23 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using Lakou.Core.Configuration;
 using Lakou.Verbs;
+using Lakou.Verbs.Subscriptions;
+using Lakou.Verbs.Topics;
 
 namespace Lakou;
 
 /// <summary>The verbs, and what happens when none of them can be understood.</summary>
 internal static class CommandLine
 {
-    public static RootCommand Create() => new("An HTTP gateway in one binary: routes, limits and filters are configuration, not code.")
+    public static RootCommand Create() => new("An HTTP gateway and durable events in one binary: routes, limits, filters and topics are configuration, not code.")
     {
         RunVerb.Create(),
         ProxyVerb.Create(),
         CheckVerb.Create(),
         ExplainVerb.Create(),
         ReloadVerb.Create(),
+        TopicsVerb.Create(),
+        SubscriptionsVerb.Create(),
         DemoVerb.Create(),
         SchemaVerb.Create(),
         ReferenceVerb.Create(),
@@ -43,9 +47,9 @@ internal static class CommandLine
         }
 
         var command = parsed.CommandResult.Command;
-        if (command is RootCommand root && parsed.UnmatchedTokens is [var word, ..])
+        if (command.Subcommands.Count > 0 && parsed.UnmatchedTokens is [var word, ..])
         {
-            await Console.Error.WriteLineAsync($"lakou: unknown verb '{word}'{Nearest.Suggest(word, root.Subcommands.Select(verb => verb.Name))}");
+            await Console.Error.WriteLineAsync($"lakou: unknown verb '{word}'{Nearest.Suggest(word, command.Subcommands.Select(verb => verb.Name))}");
         }
         else
         {
@@ -55,7 +59,11 @@ internal static class CommandLine
             }
         }
 
-        await Console.Error.WriteLineAsync($"See: lakou{(command is RootCommand ? "" : $" {command.Name}")} --help");
+        await Console.Error.WriteLineAsync($"See: {NameOf(command)} --help");
         return ExitCode.Usage;
     }
+
+    /// <summary><c>lakou topics publish</c></summary>
+    public static string NameOf(Command command)
+        => command.Parents.OfType<Command>().FirstOrDefault() is { } parent ? $"{NameOf(parent)} {command.Name}" : "lakou";
 }

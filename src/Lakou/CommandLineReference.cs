@@ -27,10 +27,21 @@ internal static class CommandLineReference
 
     private static void Describe(StringBuilder page, Command command)
     {
+        if (command.Subcommands.Count > 0)
+        {
+            page.Append($"\n## {CommandLine.NameOf(command)}\n\n{command.Description}\n");
+            foreach (var verb in command.Subcommands)
+            {
+                Describe(page, verb);
+            }
+
+            return;
+        }
+
         // 1. How it is called.
         var usage = command.Arguments.Select(argument => argument.Name)
             .Concat(command.Options.Select(option => option.Required ? Call(option) : $"[{Call(option)}]"));
-        page.Append($"\n## lakou {command.Name}\n\n```\nlakou {string.Join(' ', usage.Prepend(command.Name))}\n```\n\n{command.Description}\n");
+        page.Append($"\n{(command.Parents.First() is RootCommand ? "##" : "###")} {CommandLine.NameOf(command)}\n\n```\n{string.Join(' ', usage.Prepend(CommandLine.NameOf(command)))}\n```\n\n{command.Description}\n");
 
         // 2. What it takes.
         var inputs = command.Arguments.Select(argument => (Name: argument.Name, argument.Description, Default: ""))

@@ -12,7 +12,7 @@ public class DemoTests
         await using var demo = await RunningLakou.StartAsync("demo");
         await demo.LineAsync("Each request is a line below");
         string[] lines = [.. demo.Said.Split('\n').Select(line => line.Trim()).Where(line => line.StartsWith("curl ", StringComparison.Ordinal))];
-        Assert.Equal(5, lines.Length);
+        Assert.Equal(9, lines.Length);
 
         // 1. An id; and again, the other instance.
         var first = await ShellAsync(lines[0]);
@@ -43,6 +43,15 @@ public class DemoTests
         Assert.Contains("lakou_requests_total{route=\"hello\",status=\"2xx\"} 2\n", metrics, StringComparison.Ordinal);
         Assert.Contains("lakou_requests_total{route=\"report\",status=\"5xx\"} 1\n", metrics, StringComparison.Ordinal);
 
+        // 6. An order that is paid, one that is refused until it is dead, shown, and brought back.
+        Assert.Contains("\"topic\":\"orders\"", await ShellAsync(lines[5]), StringComparison.Ordinal);
+        await demo.LineAsync("^billing    order .* is paid$");
+        await ShellAsync(lines[6]);
+        await demo.LineAsync("attempt 3 of 3: the card was declined; it is dead now$");
+        Assert.Equal(3, (await DeadAsync(lines[7])).Split("the card was declined").Length - 1);
+        Assert.Equal("{\"done\":1,\"left\":0}", await ShellAsync(lines[8]));
+        await demo.LineAsync("is paid with another card$");
+
         await demo.SignalAsync("INT");
         Assert.Equal(0, await demo.ExitCodeAsync());
     }
@@ -57,6 +66,18 @@ public class DemoTests
     }
 
     [Fact]
+    public async Task It_leaves_nothing_behind()
+    {
+        using var folder = new TemporaryFolder();
+        var start = Binary.Start("demo", "--for", "100ms");
+        start.Environment["TMPDIR"] = folder.Path;
+
+        Assert.Equal(0, (await Programs.RunAsync(start)).Code);
+
+        Assert.Empty(Directory.GetFileSystemEntries(folder.Path, "lakou-demo-*"));
+    }
+
+    [Fact]
     public async Task Two_demos_run_side_by_side()
     {
         await using var first = await RunningLakou.StartAsync("demo");
@@ -64,6 +85,18 @@ public class DemoTests
 
         Assert.NotEqual(first.Gateway, second.Gateway);
         Assert.NotEqual(first.Admin, second.Admin);
+    }
+
+    /// <summary>The last refusal is on its way when its line is printed.</summary>
+    private static async Task<string> DeadAsync(string line)
+    {
+        string dead;
+        do
+        {
+            dead = await ShellAsync(line);
+        }
+        while (dead.Contains("\"total\":0", StringComparison.Ordinal));
+        return dead;
     }
 
     private static async Task<string> ShellAsync(string line)

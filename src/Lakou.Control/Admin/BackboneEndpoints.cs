@@ -20,6 +20,7 @@ internal static class BackboneEndpoints
                 : (HttpContext context) => ServeAsync(host, verb, context, "");
             var endpoint = application.MapMethods(verb.Pattern, [verb.Method], serve)
                 .Describe(verb.Id, verb.Noun == "store" ? "store" : verb.Noun, verb.Summary, verb.Description)
+                .Takes(verb)
                 .Fails(400, 401, 403, 404, 409, 410, 413, 415, 500, 503, 507);
             if (verb.Answer is { } answer)
             {
@@ -30,6 +31,10 @@ internal static class BackboneEndpoints
                 endpoint.Produces(verb.Status);
             }
         }
+
+        application.MapGet("/v1/asyncapi.json", (HttpRequest request) => Results.Json(AsyncApiDocument.Of(host.Backbone, request.Host.Value ?? "localhost")))
+            .Describe("getAsyncApi", "topics", "Topics and subscriptions for machines", "An AsyncAPI 3.0 document: channels are topics, operations publish to one or receive from a subscription.")
+            .Gives<System.Text.Json.Nodes.JsonObject>(200).Fails(401, 403);
     }
 
     private static string? TraceOf(HttpRequest request)
@@ -39,7 +44,9 @@ internal static class BackboneEndpoints
     {
         if (host.BackboneApi is not { } api)
         {
-            return AdminProblem.Of(AdminFaults.NoBackbone.With("Add topics to the file, or a store: {}."));
+            return AdminProblem.Of(host.IsDraining
+                ? AdminFaults.Draining.With("Send it again when Lakou is back.")
+                : AdminFaults.NoBackbone.With("Add topics to the file, or a store: {}."));
         }
 
         // Events may be larger than configurations.

@@ -206,12 +206,13 @@ internal sealed partial class BackboneApi(Backbone backbone)
         }
     }
 
-    private static void Write(ArrayBufferWriter<byte> to, Delivery delivery)
+    private void Write(ArrayBufferWriter<byte> to, Delivery delivery)
     {
         using var json = new Utf8JsonWriter(to, new JsonWriterOptions { SkipValidation = true });
         json.WriteStartObject();
         if (delivery.Events.Count > 0)
         {
+            ApiJson.WriteTime(json, "now"u8, backbone.Store.Now);
             ApiJson.WriteTime(json, "deadline"u8, delivery.Deadline);
         }
 

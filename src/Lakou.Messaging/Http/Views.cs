@@ -23,9 +23,10 @@ internal sealed record EventsView(IReadOnlyList<EventView> Events, IReadOnlyDict
 /// <param name="Attempt">From 1.</param>
 internal sealed record DeliveredView(string? Lease, int? Attempt, int Partition, ulong Offset, JsonElement Event);
 
+/// <param name="Now">By Lakou's clock, so that a worker whose own is wrong knows how long it has.</param>
 /// <param name="Deadline">When the leases end unless they are extended.</param>
 /// <param name="Positions">Of a log: what to commit when these are done.</param>
-internal sealed record DeliveryView(DateTimeOffset? Deadline, IReadOnlyList<DeliveredView> Events, IReadOnlyDictionary<string, ulong>? Positions);
+internal sealed record DeliveryView(DateTimeOffset? Now, DateTimeOffset? Deadline, IReadOnlyList<DeliveredView> Events, IReadOnlyDictionary<string, ulong>? Positions);
 
 /// <param name="Done">How many leases held their event.</param>
 /// <param name="Gone">Those that did not.</param>

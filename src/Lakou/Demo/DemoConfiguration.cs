@@ -3,8 +3,9 @@ namespace Lakou.Demo;
 /// <summary>The file that the demo runs on. With the friendly ports it is <c>samples/demo.yaml</c>, letter by letter.</summary>
 internal static class DemoConfiguration
 {
-    public static string Text(DemoPorts ports) => $$"""
-        # What `lakou demo` runs on: three services on this machine and a gateway in front of them.
+    /// <param name="store">Folder of the events.</param>
+    public static string Text(DemoPorts ports, string store = "./demo-data") => $$"""
+        # What `lakou demo` runs on: three services on this machine, a gateway in front of them, and events between them.
 
         listeners:
           web: { address: "127.0.0.1:{{ports.Gateway}}" }
@@ -46,9 +47,23 @@ internal static class DemoConfiguration
               headers: { response: { set: { Cache-Control: no-store } } }
             to: fast
 
+          place-order: # stored before it is answered; whoever bills it may be away
+            match: { path: /shop/orders, methods: [POST] }
+            enqueue: { topic: orders, type: order.placed, source: /shop }
+
           old-orders:
             match: { path: "/orders/{id}" }
             redirect: /shop/orders/{id}
+
+        store: { path: "{{store}}", segment: 1MiB } # the demo has a folder of its own, and deletes it
+
+        topics:
+          orders: {}
+
+        subscriptions:
+          billing: # three attempts, then an event is dead
+            topic: orders
+            retry: { first: 500ms, attempts: 3, jitter: none }
 
         admin: { address: "127.0.0.1:{{ports.Admin}}" }
         log: { access: text, level: warning }

@@ -133,7 +133,7 @@ public sealed class AdminApiTests
         await using var world = await World.StartAsync(World.Hello);
         var document = await world.GetAsync("/v1/openapi.json");
         string[] own =
-            ["/healthz", "/metrics", "/readyz", "/v1/config", "/v1/config/diff", "/v1/config/reload", "/v1/explain", "/v1/listeners", "/v1/routes", "/v1/upstreams",
+            ["/healthz", "/metrics", "/readyz", "/v1/asyncapi.json", "/v1/config", "/v1/config/diff", "/v1/config/reload", "/v1/explain", "/v1/listeners", "/v1/routes", "/v1/upstreams",
                 "/v1/upstreams/{upstream}/disable", "/v1/upstreams/{upstream}/drain", "/v1/upstreams/{upstream}/enable", "/v1/upstreams/{upstream}/weight"];
         Assert.Equal(
             own.Union(ApiVerbs.All.Select(verb => verb.Pattern)).Order(StringComparer.Ordinal),

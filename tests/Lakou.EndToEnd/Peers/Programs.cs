@@ -26,8 +26,10 @@ internal static class Programs
     public static Task<Ended> RunAsync(string program, params string[] arguments) => RunAsync(new ProcessStartInfo(program, arguments));
 
     /// <summary>To its end; killed when the test is given up.</summary>
-    public static async Task<Ended> RunAsync(ProcessStartInfo start)
+    /// <param name="input">What it reads; null for what these tests read.</param>
+    public static async Task<Ended> RunAsync(ProcessStartInfo start, string? input = null)
     {
+        start.RedirectStandardInput = input is not null;
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
         using var process = Process.Start(start)!;
@@ -35,7 +37,27 @@ internal static class Programs
         await using var kill = cancelled.Register(() => process.Kill(entireProcessTree: true));
         var output = process.StandardOutput.ReadToEndAsync(cancelled);
         var error = process.StandardError.ReadToEndAsync(cancelled);
+        if (input is not null)
+        {
+            await WriteAsync(process.StandardInput, input);
+        }
+
         await process.WaitForExitAsync(cancelled);
         return new(process.ExitCode, await output, await error);
+    }
+
+    private static async Task WriteAsync(StreamWriter to, string input)
+    {
+        try
+        {
+            await using (to)
+            {
+                await to.WriteAsync(input);
+            }
+        }
+        catch (IOException)
+        {
+            // It ended before it had read all.
+        }
     }
 }

@@ -14,7 +14,8 @@ public sealed class ProjectTests
         ["Lakou.Log"] = ["Lakou.Core"],
         ["Lakou.Messaging"] = ["Lakou.Core", "Lakou.Log"],
         ["Lakou.Control"] = ["Lakou.Gateway", "Lakou.Messaging"],
-        ["Lakou"] = ["Lakou.Control"],
+        ["Lakou.Client"] = [],
+        ["Lakou"] = ["Lakou.Client", "Lakou.Control"],
     };
 
     [Fact]

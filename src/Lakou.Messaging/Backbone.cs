@@ -254,6 +254,7 @@ internal sealed partial class Backbone : IAsyncDisposable
     /// <summary>On the writer thread, after a commit.</summary>
     private void TellReaders()
     {
+        Interlocked.MemoryBarrier(); // what was appended is seen by whoever begins to wait after the look for waiters
         foreach (var topic in Volatile.Read(ref _served))
         {
             topic.Appended();

@@ -54,7 +54,13 @@ internal sealed class TopicRuntime(TopicState state, TopicPlan plan, TimeProvide
     }
 
     /// <summary>On the writer thread.</summary>
-    public void Appended() => Interlocked.Exchange(ref _appended, null)?.SetResult();
+    public void Appended()
+    {
+        if (Volatile.Read(ref _appended) is not null)
+        {
+            Interlocked.Exchange(ref _appended, null)?.SetResult();
+        }
+    }
 
     private static EventTerms TermsOf(TopicPlan plan, TimeProvider time) => new(plan.Key, $"/topics/{plan.Name}", $"{plan.Name}.event", time);
 }

@@ -85,6 +85,11 @@ public class DemoTests
 
         Assert.NotEqual(first.Gateway, second.Gateway);
         Assert.NotEqual(first.Admin, second.Admin);
+        foreach (var demo in (RunningLakou[])[first, second])
+        {
+            await demo.SignalAsync("INT");
+            Assert.Equal(0, await demo.ExitCodeAsync());
+        }
     }
 
     /// <summary>The last refusal is on its way when its line is printed.</summary>

@@ -52,10 +52,13 @@ internal static class CommandLineReference
             page.Append("\n| | default | |\n|---|---|---|\n");
             foreach (var (name, description, value) in inputs)
             {
-                page.Append($"| `{name}` | {value} | {description} |\n");
+                page.Append($"| `{Cell(name)}` | {Cell(value)} | {Cell(description ?? "")} |\n");
             }
         }
     }
+
+    // A bar ends a cell, also within code.
+    private static string Cell(string text) => text.Replace("|", "\\|", StringComparison.Ordinal);
 
     private static string Call(Option option)
         => (option.ValueType == typeof(bool) ? option.Name : $"{option.Name} {option.HelpName ?? "VALUE"}")

@@ -41,6 +41,40 @@ public sealed class ReadTests
     }
 
     [Fact]
+    public async Task A_log_is_consumed_on_when_Lakou_was_away()
+    {
+        await using var yard = await Yard.StartAsync(Search);
+        var client = yard.Client(options => options.RetryFor = TimeSpan.Zero);
+        await PublishAsync(client, 30);
+        var stopped = new Signal();
+        List<string> handled = [];
+        using var stop = new CancellationTokenSource();
+
+        // Lakou is away when the first ten are to be committed.
+        var consuming = client.ConsumeLogAsync(
+            "search",
+            async (events, _) =>
+            {
+                if (handled.Count == 0)
+                {
+                    await yard.StopAsync();
+                    stopped.Set();
+                }
+
+                handled.AddRange(events.Select(one => one.Event.Id));
+                await (handled.Count == 30 ? stop.CancelAsync() : Task.CompletedTask);
+            },
+            max: 10,
+            stop.Token);
+        await stopped.WaitAsync();
+        await yard.StartAsync();
+        await consuming.WaitAsync(Yard.Patience, TimeProvider.System, Yard.Cancelled);
+
+        Assert.Equal(30, handled.Distinct(StringComparer.Ordinal).Count());
+        Assert.Empty((await client.ReadLogAsync("search", cancelled: Yard.Cancelled)).Events);
+    }
+
+    [Fact]
     public async Task A_handler_of_a_log_that_throws_ends_it_and_its_events_come_again()
     {
         await using var yard = await Yard.StartAsync(Search);

@@ -19,8 +19,8 @@ public sealed partial class LakouClient
     /// <param name="subscription">Of <c>mode: log</c>.</param>
     /// <param name="positions">As a read gave them.</param>
     /// <param name="cancelled">Ends the wait.</param>
-    public async Task CommitAsync(string subscription, Positions positions, CancellationToken cancelled = default)
-        => await Api.SendAsync(new Call(HttpMethod.Post, Call.Of("subscriptions", subscription, "commit")) { Body = Wire.Write(new PositionsShape(positions.Offsets)) }, cancelled).ConfigureAwait(false);
+    public Task CommitAsync(string subscription, Positions positions, CancellationToken cancelled = default)
+        => Api.SendAsync(CommitOf(subscription, positions), cancelled);
 
     /// <summary>Reads a log on and on: each read is committed once the handler returned. A handler that throws ends it, and what it had comes again.</summary>
     /// <param name="subscription">Of <c>mode: log</c>.</param>
@@ -39,7 +39,7 @@ public sealed partial class LakouClient
                 if (read.Events.Count > 0)
                 {
                     await handler(read.Events, stopping).ConfigureAwait(false);
-                    await CommitAsync(subscription, read.Positions, CancellationToken.None).ConfigureAwait(false);
+                    await CommitDoneAsync(CommitOf(subscription, read.Positions) with { RetryFor = new LakouClientOptions().RetryFor }, stopping).ConfigureAwait(false);
                 }
                 else
                 {
@@ -67,6 +67,26 @@ public sealed partial class LakouClient
                 Wait = wait,
             },
             cancelled);
+
+    private static Call CommitOf(string subscription, Positions positions)
+        => new(HttpMethod.Post, Call.Of("subscriptions", subscription, "commit")) { Body = Wire.Write(new PositionsShape(positions.Offsets)) };
+
+    /// <summary>What is done is worth waiting for: a stop does not cut it off, and only ends the waiting for a Lakou that stays away.</summary>
+    private async Task CommitDoneAsync(Call commit, CancellationToken stopping)
+    {
+        while (true)
+        {
+            try
+            {
+                await Api.SendAsync(commit, CancellationToken.None).ConfigureAwait(false);
+                return;
+            }
+            catch (LakouException e) when (e.IsTransient && !stopping.IsCancellationRequested)
+            {
+                // It was tried for a while, with waits; and is again.
+            }
+        }
+    }
 
     private async Task<EventsRead> ReadAsync(Call call, CancellationToken cancelled)
     {

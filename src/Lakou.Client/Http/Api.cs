@@ -39,14 +39,6 @@ internal sealed class Api(HttpClient http, LakouClientOptions options)
         bool IsLeft(TimeSpan wait) => retryFor == Timeout.InfiniteTimeSpan || options.Time.GetElapsedTime(began) + wait < retryFor;
     }
 
-    /// <summary>A stream, once; the caller ends it.</summary>
-    public async Task<HttpResponseMessage> OpenAsync(Call call, string accept, CancellationToken cancelled)
-    {
-        using var request = RequestOf(call);
-        request.Headers.Accept.ParseAdd(accept);
-        return await ExchangeAsync(request, cancelled, cancelled).ConfigureAwait(false);
-    }
-
     private async Task<byte[]> TryAsync(Call call, CancellationToken cancelled)
     {
         using var late = new CancellationTokenSource(call.Wait + options.AnswerWithin, options.Time);

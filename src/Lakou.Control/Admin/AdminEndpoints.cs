@@ -98,7 +98,8 @@ internal static class AdminEndpoints
     private static IResult WhenRunning(LakouHost host, Func<RunningConfiguration, IResult> answer)
         => host.Running is { } running ? answer(running) : NotReady(host);
 
-    private static IResult NotReady(LakouHost host)
+    /// <summary>503, for as long as it starts or stops.</summary>
+    public static IResult NotReady(LakouHost host)
         => AdminProblem.Of(host.IsDraining
             ? AdminFaults.Draining.With("It finishes what runs and takes no more.")
             : AdminFaults.NotReady.With("Lakou is starting."));

@@ -44,9 +44,8 @@ internal static class BackboneEndpoints
     {
         if (host.BackboneApi is not { } api)
         {
-            return AdminProblem.Of(host.IsDraining
-                ? AdminFaults.Draining.With("Send it again when Lakou is back.")
-                : AdminFaults.NoBackbone.With("Add topics to the file, or a store: {}."));
+            // A worker that meets a Lakou that starts or stops tries again; one without a backbone is a mistake.
+            return host.IsReady ? AdminProblem.Of(AdminFaults.NoBackbone.With("Add topics to the file, or a store: {}.")) : AdminEndpoints.NotReady(host);
         }
 
         // Events may be larger than configurations.

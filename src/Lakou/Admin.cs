@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -90,7 +91,7 @@ internal sealed class Admin : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    private static bool IsBroken(Exception e) => e is HttpRequestException or IOException or OperationCanceledException;
+    private static bool IsBroken(Exception e) => e is HttpRequestException or IOException or SocketException or OperationCanceledException;
 
     private AdminException Broken(Exception e) => new($"no answer from {_address}: {e.GetBaseException().Message}");
 

@@ -1,4 +1,5 @@
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 
@@ -107,9 +108,9 @@ internal sealed class Api(HttpClient http, LakouClientOptions options)
         return advised > own ? advised.Value : own;
     }
 
-    // A time that passed here looks like a cancellation, and is none.
+    // A time that passed here looks like a cancellation, and is none. HttpClient lets through what a socket says when its peer leaves as it connects.
     private static bool IsBroken(Exception e, CancellationToken cancelled)
-        => e is HttpRequestException or IOException || (e is OperationCanceledException && !cancelled.IsCancellationRequested);
+        => e is HttpRequestException or IOException or SocketException || (e is OperationCanceledException && !cancelled.IsCancellationRequested);
 
     private LakouException Away(Exception e)
         => new($"no answer from {http.BaseAddress}: {(e is OperationCanceledException ? $"none within {options.AnswerWithin}" : e.GetBaseException().Message)}", e);

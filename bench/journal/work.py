@@ -7,6 +7,7 @@ import re
 import resource
 import signal
 import subprocess
+import threading
 import time
 
 from processes import Failure
@@ -50,7 +51,8 @@ class Result:
     seconds: float
     p50: float          # microseconds, of a batch or a cycle
     p99: float
-    load_cpu: float     # seconds that the load generator used
+    load_cpu: float     # seconds of processor time that the load generator used
+    broker_cpu: float   # and the broker meanwhile
     errors: dict        # kind → count, only what is not zero
 
 
@@ -58,16 +60,18 @@ def reset(broker, core, subscriptions):
     _ask(broker, core, 60, "reset", broker.address(), str(subscriptions))
 
 
-def run(work, broker, core, seconds, guess):
-    """guess: events a second that the broker may reach, for the tool that counts requests and not time."""
+def run(work, broker, core, seconds, guess, cpu):
+    """guess: events a second that the broker may reach, for the tool that counts requests and not time. cpu: tells the broker's seconds."""
     if broker.kind == "redis" and work.verb == "publish" and work.batch == 1:
-        return _redis_benchmark(work, broker, core, max(work.workers, round(seconds * guess)))
-    out = _ask(broker, core, seconds + 30, work.verb, broker.address(), str(work.workers), str(work.batch), str(work.subscriptions), f"{seconds}s")
-    return _summary(broker, out)
+        return _redis_benchmark(work, broker, core, max(work.workers, round(seconds * guess)), cpu)
+    begun = [cpu()]
+    out = _ask(broker, core, seconds + 30, work.verb, broker.address(), str(work.workers), str(work.batch), str(work.subscriptions), f"{seconds}s",
+               on_begin=lambda: begun.append(cpu()))
+    return _summary(broker, out, cpu() - begun[-1])
 
 
 def fill(broker, core, events):
-    result = _summary(broker, _ask(broker, core, 60 + events // 1000, "publish", broker.address(), str(FILLERS), str(BATCH), "1", str(events)))
+    result = _summary(broker, _ask(broker, core, 60 + events // 1000, "publish", broker.address(), str(FILLERS), str(BATCH), "1", str(events)), 0)
     if result.errors:
         raise Failure(f"{broker.name} did not take {events} events: {result.errors}")
 
@@ -113,8 +117,8 @@ def _end(process, how):
         process.end()
 
 
-def _redis_benchmark(work, broker, core, events):
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+def _redis_benchmark(work, broker, core, events, cpu):
+    begun, before = cpu(), resource.getrusage(resource.RUSAGE_CHILDREN)
     out = _run(core, ("redis-benchmark", "-p", str(broker.port), "-c", str(work.workers), "-n", str(events), "--csv", "XADD", "bench", "*", "d", "e" * 1024), 120)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     rows_ = list(csv.DictReader(line for line in out.splitlines() if line.startswith('"')))
@@ -122,10 +126,10 @@ def _redis_benchmark(work, broker, core, events):
         raise Failure(f"redis-benchmark gave no summary: {out.strip()[-200:]}")
     rate = float(rows_[0]["rps"])
     return Result(events, events / rate, 1000 * float(rows_[0]["p50_latency_ms"]), 1000 * float(rows_[0]["p99_latency_ms"]),
-                  after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, {})
+                  after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime, cpu() - begun, {})
 
 
-def _summary(broker, out):
+def _summary(broker, out, broker_cpu):
     found = re.search(r"^SUMMARY (.*)$", out, re.M)
     if not found:
         raise Failure(f"the load for {broker.name} gave no summary: {out.strip()[-300:]}")
@@ -133,29 +137,38 @@ def _summary(broker, out):
     errors = {kind: s[kind] for kind in ("status", "timeout") if s[kind]}
     if not s["requests"]:
         raise Failure(f"{broker.name} answered nothing; {errors}; {out.strip()[:300]}")
-    return Result(s["requests"], s["seconds"], s["p50"], s["p99"], s["cpu"], errors)
+    return Result(s["requests"], s["seconds"], s["p50"], s["p99"], s["cpu"], broker_cpu, errors)
 
 
 def _command(broker, *arguments):
     return ("dotnet", str(broker.load), broker.kind, *arguments)
 
 
-def _ask(broker, core, seconds, *arguments):
+def _ask(broker, core, seconds, *arguments, on_begin=lambda: None):
     # The clients of others may wait for an answer on the thread that would bring it.
     own = INLINE if broker.load.name == "Lakou.Load.dll" else {}
-    return _run(core, _command(broker, *arguments), seconds, own)
+    return _run(core, _command(broker, *arguments), seconds, own, on_begin)
 
 
-def _run(core, command, seconds, environment=None):
+def _run(core, command, seconds, environment=None, on_begin=lambda: None):
+    """on_begin: called when the program says that its load begins. Returns what it printed."""
     child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                              preexec_fn=lambda: os.sched_setaffinity(0, {core}), env={**os.environ, **DOTNET, **(environment or {})})
+    late = threading.Timer(seconds, child.kill)
+    late.start()
+    out = ""
     try:
-        out = child.communicate(timeout=seconds)[0]
-    except subprocess.TimeoutExpired as late:
-        raise Failure(f"{' '.join(command)[:200]} did not end within {seconds} s") from late
+        for line in child.stdout:
+            out += line
+            if line == "BEGIN\n":
+                on_begin()
+        child.wait()
     finally:
+        is_late = late.finished.is_set()
+        late.cancel()
         child.kill()
         child.wait()
     if child.returncode:
-        raise Failure(f"{' '.join(command)[:200]} ended with {child.returncode}: {out.strip()[:300]}")
+        ended = f"did not end within {seconds} s" if is_late else f"ended with {child.returncode}"
+        raise Failure(f"{' '.join(command)[:200]} {ended}: {out.strip()[:300]}")
     return out

@@ -70,33 +70,12 @@ internal sealed class HttpConnection : IDisposable
 
     private static Progress Read(ReadOnlySpan<byte> received)
     {
-        var head = received.IndexOf("\r\n\r\n"u8);
-        if (head < 0)
-        {
-            return Progress.Waiting;
-        }
-
-        var missing = head + 4 + ContentLength(received[..head]) - received.Length;
-        if (missing == 0)
+        var length = HttpAnswer.LengthOf(received);
+        if (length == received.Length)
         {
             return received.StartsWith("HTTP/1.1 200 "u8) ? Progress.Answered : Progress.Refused;
         }
 
-        return missing > 0 ? Progress.Waiting : Progress.Broken;
-    }
-
-    // Without the field the answer is longer than its head and reads as broken.
-    private static int ContentLength(ReadOnlySpan<byte> head)
-    {
-        foreach (var range in head.Split("\r\n"u8))
-        {
-            var line = head[range];
-            if (line.Length > 15 && Ascii.EqualsIgnoreCase(line[..15], "Content-Length:"u8) && int.TryParse(line[15..], out var length))
-            {
-                return length;
-            }
-        }
-
-        return 0;
+        return length == 0 || length > received.Length ? Progress.Waiting : Progress.Broken;
     }
 }

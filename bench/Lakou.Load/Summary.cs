@@ -16,6 +16,9 @@ internal sealed class Summary
 
     public TimeSpan Elapsed;
 
+    /// <summary>Processor time that the load generator itself used.</summary>
+    public TimeSpan Cpu;
+
     public readonly Latencies Latencies = new();
 
     /// <summary>How late requests were sent although a connection was free: the load generator's own delay.</summary>
@@ -23,6 +26,6 @@ internal sealed class Summary
 
     public override string ToString()
         => $$"""
-            SUMMARY {"requests":{{Requests}},"seconds":{{Elapsed.TotalSeconds:F6}},"p50":{{Latencies.Percentile(0.5)}},"p99":{{Latencies.Percentile(0.99)}},"lag99":{{Lags.Percentile(0.99)}},"unanswered":{{Unanswered}},"connect":{{Connect}},"read":{{Read}},"write":{{Write}},"status":{{Status}},"timeout":{{Timeout}}}
+            SUMMARY {"requests":{{Requests}},"seconds":{{Elapsed.TotalSeconds:F6}},"cpu":{{Cpu.TotalSeconds:F3}},"p50":{{Latencies.Percentile(0.5)}},"p99":{{Latencies.Percentile(0.99)}},"lag99":{{Lags.Percentile(0.99)}},"unanswered":{{Unanswered}},"connect":{{Connect}},"read":{{Read}},"write":{{Write}},"status":{{Status}},"timeout":{{Timeout}}}
             """;
 }

@@ -1,17 +1,18 @@
-"""The two binaries of this repository that take part: Lakou, and the load generator bench/Lakou.Load."""
+"""The binaries of this repository that take part: Lakou, and the load generators bench/Lakou.Load and bench/Lakou.Peers."""
 import pathlib
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 LAKOU = ROOT / "artifacts/bin/Lakou/release/lakou.dll"
 LOAD = ROOT / "artifacts/bin/Lakou.Load/release/Lakou.Load.dll"
-_PROJECTS = {LAKOU: "src/Lakou", LOAD: "bench/Lakou.Load"}
-_SOURCES = {LAKOU: "src", LOAD: "bench/Lakou.Load"}
+PEERS = ROOT / "artifacts/bin/Lakou.Peers/release/Lakou.Peers.dll"
+_PROJECTS = {LAKOU: "src/Lakou", LOAD: "bench/Lakou.Load", PEERS: "bench/Lakou.Peers"}
+_SOURCES = {LAKOU: ("src",), LOAD: ("bench/Lakou.Load",), PEERS: ("bench/Lakou.Peers", "bench/Lakou.Load")}
 
 
 def build(binary):
     """Builds when there is no binary or a source is newer than it. Returns why it is not to be had, or None."""
-    sources = [f for f in (ROOT / _SOURCES[binary]).rglob("*") if f.suffix in (".cs", ".csproj") and not {"bin", "obj"} & set(f.parts)]
+    sources = [f for folder in _SOURCES[binary] for f in (ROOT / folder).rglob("*") if f.suffix in (".cs", ".csproj") and not {"bin", "obj"} & set(f.parts)]
     if binary.exists() and all(f.stat().st_mtime <= binary.stat().st_mtime for f in sources):
         return None
     print(f"building {_PROJECTS[binary]} …", flush=True)

@@ -58,13 +58,13 @@ class Process:
             found |= more
 
     def cpu_seconds(self):
-        """User and system time used so far by the family. Resolution: one clock tick, 10 ms as a rule."""
+        """User and system time used so far by the family, those that have ended included. Resolution: one clock tick, 10 ms as a rule."""
         user = system = 0
         for pid in self.family():
             fields = _stat(pid)
             if fields:
-                user += int(fields[11])
-                system += int(fields[12])
+                user += int(fields[11]) + int(fields[13])
+                system += int(fields[12]) + int(fields[14])
         return user / TICKS, system / TICKS
 
     def resident_bytes(self):
@@ -97,7 +97,8 @@ class Process:
 
 
 def _stat(pid):
-    """Fields of /proc/PID/stat after the command name, which may itself hold spaces and brackets. [1] parent, [11] utime, [12] stime."""
+    """Fields of /proc/PID/stat after the command name, which may itself hold spaces and brackets. [1] parent, [11] utime, [12] stime,
+    [13], [14] the same of children that have ended."""
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Lakou.Gateway.Tests.Harness;
 using Lakou.Log;
 using Lakou.Log.Tests.Harness;
@@ -7,17 +8,18 @@ namespace Lakou.Messaging.Tests.Crashes;
 /// <summary>The power goes off, or the process ends, at every operation that a backbone makes on its disk: before it, inside it, and once more while it starts again.</summary>
 public sealed class PowerTests
 {
-    private const int Seeds = 3;
+    // More of them: LAKOU_SEEDS=50.
+    private static readonly int s_seeds = int.Parse(Environment.GetEnvironmentVariable("LAKOU_SEEDS") ?? "2", CultureInfo.InvariantCulture);
 
     [Fact]
     public async Task What_was_answered_holds_wherever_the_power_goes_off()
     {
         foreach (var fate in await FatesAsync())
         {
-            for (var seed = 0; seed < Seeds; seed++)
+            for (var seed = 0; seed < s_seeds; seed++)
             {
                 var memory = fate.Memory.Fork();
-                await LiveOnAsync(fate.Disk.Copy().Crash(seed == 0 ? null : new Random((fate.Operation * Seeds) + seed)), memory, $"before operation {fate.Operation}, seed {seed}");
+                await LiveOnAsync(fate.Disk.Copy().Crash(seed == 0 ? null : new Random((fate.Operation * s_seeds) + seed)), memory, $"before operation {fate.Operation}, seed {seed}");
             }
         }
     }
@@ -37,10 +39,10 @@ public sealed class PowerTests
         var operations = (await FatesAsync()).Count;
         for (var operation = 1; operation <= operations; operation++)
         {
-            for (var seed = 0; seed < 2; seed++)
+            for (var seed = 0; seed < s_seeds; seed++)
             {
                 var disk = new SimulatedDisk();
-                var random = new Random((operation * 2) + seed);
+                var random = new Random((operation * s_seeds) + seed);
                 disk.CrashAt(operation, inside: true, random);
                 var memory = await Life.NewMemoryAsync();
                 await EndAsync(async () => await (await Life.StartAsync(disk, new ManualTime(), memory)).WorkAsync());
@@ -55,7 +57,8 @@ public sealed class PowerTests
         foreach (var fate in await FatesAsync())
         {
             // Each start is cut at some of its operations; which ones goes round with the fates, so that all are cut.
-            for (var again = 1 + (fate.Operation % 7); ; again += 7)
+            const int Stride = 13;
+            for (var again = 1 + (fate.Operation % Stride); ; again += Stride)
             {
                 var what = $"before operation {fate.Operation}, then at {again}";
                 var random = new Random((fate.Operation * 31) + again);

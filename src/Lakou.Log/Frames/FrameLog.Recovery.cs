@@ -27,6 +27,7 @@ public sealed partial class FrameLog
 
         log.FindEnds();
         log._isSettled = log._segments.Count == 0;
+        log._areNamesNew = log._segments.Count > 0; // a life that ended before it made them durable leaves them as well
         return log;
     }
 

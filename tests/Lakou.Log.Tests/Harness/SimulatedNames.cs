@@ -26,25 +26,25 @@ internal sealed class SimulatedNames
         }
 
         var file = new SimulatedFile();
-        Do(path, tree => tree.Files[path] = file);
+        Do(path, file, static (tree, path, file) => tree.Files[path] = file!);
         return file;
     }
 
-    public void MakeDirectory(string path) => Do(path, tree => tree.Directories.Add(path));
+    public void MakeDirectory(string path) => Do(path, null, static (tree, path, _) => tree.Directories.Add(path));
 
     public void Rename(string from, string to)
     {
         var file = Find(from) ?? throw new InvalidOperationException($"no file {from}");
-        Do(to, tree =>
+        Do(to, file, (tree, path, renamed) =>
         {
             tree.Files.Remove(from);
-            tree.Files[to] = file;
+            tree.Files[path] = renamed!;
         });
     }
 
-    public void Delete(string path) => Do(path, tree => tree.Files.Remove(path));
+    public void Delete(string path) => Do(path, null, static (tree, path, _) => tree.Files.Remove(path));
 
-    public void DeleteDirectory(string path) => Do(path, tree => tree.Remove(path));
+    public void DeleteDirectory(string path) => Do(path, null, static (tree, path, _) => tree.Remove(path));
 
     /// <summary>Makes durable what changed in a directory.</summary>
     public void Sync(string directory)
@@ -78,12 +78,9 @@ internal sealed class SimulatedNames
     {
         // The same file in both trees, and in changes, stays the same.
         var copies = new Dictionary<SimulatedFile, SimulatedFile>();
-        if (_changes.Count > 0)
-        {
-            throw new InvalidOperationException("names that are not durable cannot be copied");
-        }
-
-        return new() { _seen = _seen.Copy(CopyOf), _durable = _durable.Copy(CopyOf) };
+        var copy = new SimulatedNames { _seen = _seen.Copy(CopyOf), _durable = _durable.Copy(CopyOf) };
+        copy._changes.AddRange(_changes.Select(change => change with { File = change.File is null ? null : CopyOf(change.File) }));
+        return copy;
 
         SimulatedFile CopyOf(SimulatedFile file)
         {
@@ -99,13 +96,18 @@ internal sealed class SimulatedNames
     private static List<string> Names(IEnumerable<string> paths, string directory)
         => [.. paths.Where(path => Path.GetDirectoryName(path) == directory).Select(path => Path.GetFileName(path)).Order(StringComparer.Ordinal)];
 
-    private void Do(string path, Action<Tree> change)
+    private void Do(string path, SimulatedFile? file, Action<Tree, string, SimulatedFile?> change)
     {
-        change(_seen);
-        _changes.Add(new(Path.GetDirectoryName(path)!, change));
+        change(_seen, path, file);
+        _changes.Add(new(path, file, change));
     }
 
-    private sealed record Change(string Directory, Action<Tree> Apply);
+    private sealed record Change(string Path, SimulatedFile? File, Action<Tree, string, SimulatedFile?> Do)
+    {
+        public string Directory { get; } = System.IO.Path.GetDirectoryName(Path)!;
+
+        public void Apply(Tree tree) => Do(tree, Path, File);
+    }
 
     private sealed class Tree
     {

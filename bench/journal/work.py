@@ -34,7 +34,7 @@ class Work:
 
 def rows(producers):
     """producers: how many publish at a time, a row for each number."""
-    workers = CYCLES if CYCLES in producers else max(producers)
+    workers = min(CYCLES, max(producers))
     return (
         *(Work(f"publish-{n}", f"Durable publish, 1 KiB events one at a time, producers: {n}", "publish", n) for n in producers),
         *(Work(f"batch-{n}", f"Durable publish, 1 KiB events in batches of {BATCH}, producers: {n}", "publish", n, BATCH) for n in producers),

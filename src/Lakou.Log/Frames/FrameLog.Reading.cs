@@ -131,9 +131,10 @@ public sealed partial class FrameLog
     /// <returns>Null to ask again: the segment was deleted meanwhile, or the way to the frame was found now.</returns>
     private static FrameBlock? ReadFile(FrameSegment segment, long end, ulong until, ulong from, int mostBytes, int mostFrames)
     {
-        // 1. From the index, so that the first frame is among what is read.
+        // 1. From the index, so that the first frame is among what is read; not more than so many frames mostly need.
         var (_, position) = segment.Find(from);
-        var want = (int)Math.Min(Math.Min(end - position, Array.MaxLength), Math.Max(mostBytes, FrameHead.Bytes) + (long)FrameSegment.IndexStep);
+        var wanted = Math.Clamp((long)mostFrames * UsualFrameBytes, FrameHead.Bytes, Math.Max(mostBytes, FrameHead.Bytes));
+        var want = (int)Math.Min(Math.Min(end - position, Array.MaxLength), wanted + FrameSegment.IndexStep);
         while (want > 0)
         {
             var block = new FrameBlock(want);

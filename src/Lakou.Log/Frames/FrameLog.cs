@@ -12,6 +12,9 @@ public sealed partial class FrameLog : IDisposable
     // Appends are gathered to writes of this size.
     private const int TailBytes = 64 << 10;
 
+    // What a reader of a few frames reads for each; longer ones are read with the next call.
+    private const int UsualFrameBytes = 2 << 10;
+
     // Sealed segments whose files stay open.
     private const int OpenFiles = 4;
 

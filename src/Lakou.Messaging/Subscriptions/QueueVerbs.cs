@@ -169,27 +169,31 @@ internal sealed partial class Backbone
             null,
             CancellationToken.None);
 
-    /// <summary>Reads the events of a grant, neighbours together. What cannot be read is dead at once, and what is too much for one answer goes back.</summary>
+    /// <summary>
+    /// Reads the events of a grant, neighbours together, and hands them out in the order of the grant. What cannot be read is dead at once, and what is too much for one answer
+    /// goes back.
+    /// </summary>
     private Delivery Read(QueueRuntime queue, Grant grant)
     {
-        var delivered = new List<Delivered>(grant.Events.Count);
+        int[] order = [.. Enumerable.Range(0, grant.Events.Count).OrderBy(i => grant.Events[i].Place.Value)];
+        var delivered = new Delivered[order.Length];
         var blocks = new List<FrameBlock>();
         var unread = new List<LeaseToken>();
         var unreadable = new List<LeaseToken>();
         var bytes = 0;
-        for (var i = 0; i < grant.Events.Count;)
+        for (var i = 0; i < order.Length;)
         {
             // 1. How many stand one behind the other.
-            var place = grant.Events[i].Place;
+            var place = grant.Events[order[i]].Place;
             var row = 1;
-            while (i + row < grant.Events.Count && grant.Events[i + row].Place.Value == place.Value + (ulong)row)
+            while (i + row < order.Length && grant.Events[order[i + row]].Place.Value == place.Value + (ulong)row)
             {
                 row++;
             }
 
             if (bytes >= ReceiveBytes)
             {
-                unread.AddRange(grant.Events.Skip(i).Select(granted => new LeaseToken(granted.Place, grant.Lsn)));
+                unread.AddRange(order.Skip(i).Select(at => new LeaseToken(grant.Events[at].Place, grant.Lsn)));
                 break;
             }
 
@@ -202,20 +206,21 @@ internal sealed partial class Backbone
             }
 
             blocks.Add(block);
-            var at = 0;
+            var start = 0;
             foreach (var frame in block)
             {
-                delivered.Add(new(new(grant.Events[i].Place, grant.Lsn), grant.Events[i].Attempt, block.Memory.Slice(at, frame.Length)));
-                at += frame.Length;
+                var (at, attempt) = grant.Events[order[i]];
+                delivered[order[i]] = new(new(at, grant.Lsn), attempt, block.Memory.Slice(start, frame.Length));
+                start += frame.Length;
                 i++;
             }
 
-            bytes += at;
+            bytes += start;
         }
 
         Return(queue, unread, AttemptEnd.Undelivered, "");
         Return(queue, unreadable, AttemptEnd.Unreadable, "the event cannot be read: its file is damaged or gone");
-        return new(delivered, grant.Deadline, blocks);
+        return new([.. delivered.Where(one => !one.Frame.IsEmpty)], grant.Deadline, blocks);
     }
 
     private void Return(QueueRuntime queue, List<LeaseToken> leases, AttemptEnd end, string reason)

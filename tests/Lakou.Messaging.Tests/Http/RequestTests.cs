@@ -38,7 +38,7 @@ public sealed class RequestTests
     }
 
     [Theory]
-    [InlineData("""{"filter": {"type": "order.*"}, "places": ["3-17"], "max": 100, "rate": 50, "to": "end"}""")]
+    [InlineData("""{"filter": {"type": "order.*"}, "places": ["3-17"], "rate": 50, "to": "end"}""")]
     public void Every_beginning_of_a_redrive_is_refused(string whole)
     {
         for (var length = 1; length < whole.Length; length++)
@@ -47,6 +47,6 @@ public sealed class RequestTests
         }
 
         Assert.Null(DeadRequest.Read(whole, isRedrive: true, out var request));
-        Assert.Equal((100, 50, true, "3-17"), (request.Max, request.Rate, request.ToEnd, Assert.Single(request.Selection.Places).ToString()));
+        Assert.Equal((50, true, "3-17"), (request.Rate, request.ToEnd, Assert.Single(request.Selection.Places).ToString()));
     }
 }

@@ -1,4 +1,5 @@
 using Lakou.Core.Configuration;
+using Lakou.Core.Disk;
 using Microsoft.Extensions.Logging;
 
 namespace Lakou.Control;
@@ -13,6 +14,9 @@ internal sealed record HostSettings
 
     /// <summary>Where the access log goes; null: standard output. Not closed.</summary>
     public Stream? AccessOutput { get; init; }
+
+    /// <summary>Where the store is.</summary>
+    public IDisk Disk { get; init; } = SystemDisk.Instance;
 
     public TimeProvider Time { get; init; } = TimeProvider.System;
 

@@ -38,7 +38,7 @@ internal sealed partial class LakouHost
 
         try
         {
-            if (await Messaging.Backbone.OpenAsync(plan, new() { Time = _settings.Time, Loggers = _loggers, Metrics = _backboneMetrics ??= new(Registry) }, problems) is { } opened)
+            if (await Messaging.Backbone.OpenAsync(plan, new() { Disk = _settings.Disk, Time = _settings.Time, Loggers = _loggers, Metrics = _backboneMetrics ??= new(Registry) }, problems) is { } opened)
             {
                 Join(opened);
             }

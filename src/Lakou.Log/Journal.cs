@@ -205,6 +205,12 @@ public sealed partial class Journal : IAsyncDisposable
     /// <summary>Deletes segments whose records are all older than this one: a snapshot holds them.</summary>
     public void CutBefore(ulong lsn)
     {
+        lock (_gate)
+        {
+            ThrowIfFailed(); // what the disk has of the newer ones is not known
+        }
+
+        _disk.SyncDirectory(_options.Directory); // the newer ones have their names before the older ones lose theirs
         var names = _disk.Files(_options.Directory).Where(name => SegmentFormat.TryParseName(name, out _)).ToArray();
         for (var i = 0; i + 1 < names.Length && SegmentFormat.TryParseName(names[i + 1], out var next) && next <= lsn; i++)
         {

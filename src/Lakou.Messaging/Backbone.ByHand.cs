@@ -34,7 +34,9 @@ internal sealed partial class Backbone
                     Declare(plan, isByHand: true, options);
                 }
             },
-            cancellation) ?? fault;
+            cancellation,
+            options.Length,
+            bringsData: true) ?? fault;
     }
 
     public async Task<Fault?> DeleteTopicAsync(string name, CancellationToken cancellation)
@@ -86,7 +88,9 @@ internal sealed partial class Backbone
                     Declare(plan, isByHand: true, options);
                 }
             },
-            cancellation) ?? fault;
+            cancellation,
+            options.Length,
+            bringsData: true) ?? fault;
     }
 
     public async Task<Fault?> DeleteSubscriptionAsync(string name, CancellationToken cancellation)

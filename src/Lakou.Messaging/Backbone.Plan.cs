@@ -1,4 +1,5 @@
 using Lakou.Core.Configuration;
+using Lakou.Core.Faults;
 using Lakou.Messaging.Store;
 using Lakou.Messaging.Subscriptions;
 using Lakou.Messaging.Topics;
@@ -53,48 +54,47 @@ internal sealed partial class Backbone
             return;
         }
 
-        ulong lsn;
-        lock (Store.Gate)
-        {
-            foreach (var topic in plan.Topics.Values)
-            {
-                Declare(topic, isByHand: false, "");
-            }
-
-            DeclareByHand(plan, topics: true);
-            lsn = Store.State.Lsn;
-        }
-
         // Files of new topics are there once their record is committed; queues look at them.
-        await CommittedAsync(lsn);
-        lock (Store.Gate)
+        if ((await DeclareAsync(() => DeclareTopics(plan)) ?? await DeclareAsync(() => DeclareSubscriptions(plan))) is { } fault)
         {
-            foreach (var subscription in plan.Subscriptions.Values)
-            {
-                Declare(subscription, isByHand: false, "");
-            }
+            problems.Add("store.path", fault.Detail);
+        }
+    }
 
-            DeclareByHand(plan, topics: false);
-            _plan = plan;
-
-            foreach (var name in _queues.Keys.Concat(_logs.Keys).Where(name => !plan.Subscriptions.ContainsKey(name) && FindSubscription(name)?.IsByHand != true).ToArray())
-            {
-                Forget(name);
-            }
-
-            foreach (var name in _topics.Keys.Where(name => !plan.Topics.ContainsKey(name) && Find(name)?.IsByHand != true).ToArray())
-            {
-                _topics.Remove(name);
-                _settings.Metrics?.ForgetTopic(name);
-                _log.LogInformation("Topic {Topic} is not in the file any more: it is kept, and not served", name);
-            }
-
-            _served = [.. _topics.Values];
-            lsn = Store.State.Lsn;
-            ScheduleNext(Store.Now);
+    private void DeclareTopics(BackbonePlan plan)
+    {
+        foreach (var topic in plan.Topics.Values)
+        {
+            Declare(topic, isByHand: false, "");
         }
 
-        await CommittedAsync(lsn);
+        DeclareByHand(plan, topics: true);
+    }
+
+    private void DeclareSubscriptions(BackbonePlan plan)
+    {
+        foreach (var subscription in plan.Subscriptions.Values)
+        {
+            Declare(subscription, isByHand: false, "");
+        }
+
+        DeclareByHand(plan, topics: false);
+        _plan = plan;
+
+        foreach (var name in _queues.Keys.Concat(_logs.Keys).Where(name => !plan.Subscriptions.ContainsKey(name) && FindSubscription(name)?.IsByHand != true).ToArray())
+        {
+            Forget(name);
+        }
+
+        foreach (var name in _topics.Keys.Where(name => !plan.Topics.ContainsKey(name) && Find(name)?.IsByHand != true).ToArray())
+        {
+            _topics.Remove(name);
+            _settings.Metrics?.ForgetTopic(name);
+            _log.LogInformation("Topic {Topic} is not in the file any more: it is kept, and not served", name);
+        }
+
+        _served = [.. _topics.Values];
+        ScheduleNext(Store.Now);
     }
 
     private TopicState? Find(string name) => Store.State.Topics.Values.FirstOrDefault(topic => topic.Name == name);
@@ -107,6 +107,11 @@ internal sealed partial class Backbone
         var state = Find(plan.Name);
         if (state is null || state.IsByHand != isByHand || state.Options != options)
         {
+            if (state is null)
+            {
+                Store.Files.Make(Store.State.NextId, plan.Partitions);
+            }
+
             Store.Begin(RecordKind.TopicDeclared).Int(state?.Id ?? Store.State.NextId).Text(plan.Name).Short(plan.Partitions).Flag(isByHand).Text(options);
             Store.Append();
             state = Find(plan.Name)!;
@@ -197,17 +202,17 @@ internal sealed partial class Backbone
         return offsets;
     }
 
-    /// <summary>Waits for a record; without a thread of the journal's own, writes it.</summary>
-    private async ValueTask CommittedAsync(ulong lsn)
+    /// <summary>As requests do; without a thread of the journal's own, what is decided is written here.</summary>
+    private async ValueTask<Fault?> DeclareAsync(Action declare)
     {
-        if (!_settings.IsBackground)
+        var declared = DecideAsync(0, bringsData: false, declare, null, CancellationToken.None).AsTask();
+        while (!_settings.IsBackground && !declared.IsCompleted)
         {
-            while (Store.CommitOnce())
-            {
-                Store.PrepareOnce();
-            }
+            Store.CommitOnce();
+            Store.PrepareOnce();
+            await Task.Yield();
         }
 
-        await Store.CommittedAsync(lsn);
+        return await declared;
     }
 }

@@ -42,6 +42,9 @@ internal sealed partial class Backbone : IAsyncDisposable
     // What is not due at a time of its own: retention, dead events that are old, what was passed over.
     private static readonly TimeSpan HousekeepingInterval = TimeSpan.FromSeconds(1);
 
+    // Of the records of what is due at a time; a long list of ended leases may be more, and has what the journal keeps free for it.
+    private const int DueBytes = 1024;
+
     private readonly BackboneSettings _settings;
     private readonly ConcurrentDictionary<string, long> _segmentBytes;
     private readonly ILogger _log;
@@ -224,13 +227,15 @@ internal sealed partial class Backbone : IAsyncDisposable
         {
             _timerDue = long.MaxValue;
             var now = Store.Now;
-            if (Store.Room(0, bringsData: false) == JournalRoom.Yes)
+            var hasRoom = Store.Room(DueBytes, bringsData: false) == JournalRoom.Yes;
+            if (hasRoom)
             {
                 ReleaseHeld(now);
-                foreach (var queue in _queues.Values)
-                {
-                    queue.Tick(now);
-                }
+            }
+
+            foreach (var queue in _queues.Values)
+            {
+                queue.Tick(now, hasRoom);
             }
 
             ScheduleNext(now);

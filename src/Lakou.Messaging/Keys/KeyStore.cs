@@ -54,7 +54,8 @@ internal sealed partial class Backbone : IKeyStore
                 Store.Begin(RecordKind.KeyCompleted).Hash(hash).Long(token.Value).Long(now + (long)ttl.TotalMicroseconds).Long(offset).Raw(FrameOf(outcome.Span, offset, now));
                 Store.Append();
             },
-            cancellation);
+            cancellation,
+            FrameHead.Bytes + outcome.Length);
         return isHeld && fault is null;
     }
 

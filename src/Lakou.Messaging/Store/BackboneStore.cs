@@ -99,7 +99,8 @@ internal sealed partial class BackboneStore : IAsyncDisposable
     }
 
     /// <summary>What to say to those who wait for a store that has ended.</summary>
-    public static Fault FaultOf(Exception failure) => failure is ObjectDisposedException or { InnerException: ObjectDisposedException }
+    public static Fault FaultOf(Exception failure) => failure is DiskException { Failure: DiskFailure.Full or DiskFailure.ReadOnly } ? StoreFaults.Full.With(failure.Message, FullRetry)
+        : failure is ObjectDisposedException or { InnerException: ObjectDisposedException }
         ? StoreFaults.Stopping.With("send it again in a moment")
         : StoreFaults.Failed.With(failure.Message);
 

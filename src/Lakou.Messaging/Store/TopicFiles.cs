@@ -128,6 +128,18 @@ internal sealed class TopicFiles(IDisk disk, string directory, Func<string, long
         _outcomes?.Dispose();
     }
 
+    /// <summary>Makes the folders of a topic that is to be declared: when there is no room for them, nothing was recorded yet.</summary>
+    /// <exception cref="DiskException">They cannot be made.</exception>
+    public void Make(int topic, int partitions)
+    {
+        for (var partition = 0; partition < partitions; partition++)
+        {
+            disk.CreateDirectory(PathOf(topic, partition.ToString(CultureInfo.InvariantCulture)));
+        }
+
+        disk.CreateDirectory(PathOf(topic, "held"));
+    }
+
     private Files Open(TopicState topic)
     {
         var bytes = segmentBytes(topic.Name);

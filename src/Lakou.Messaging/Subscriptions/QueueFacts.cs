@@ -172,6 +172,12 @@ internal sealed class QueueFacts
         {
             Considered[partition].Reset(record.ULong());
         }
+
+        // Else they were out and dead at once.
+        foreach (var place in _dead.Keys)
+        {
+            Considered[place.Partition].Add(place.Offset);
+        }
     }
 
     /// <summary>For each partition the first offset that is still needed: below it everything is finished, and nothing dead.</summary>

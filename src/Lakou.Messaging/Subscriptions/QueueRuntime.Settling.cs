@@ -186,10 +186,11 @@ internal sealed partial class QueueRuntime
     }
 
     /// <summary>Does what time brings: leases that ended, waits that are over, workers who waited long enough.</summary>
-    public void Tick(long now)
+    /// <param name="hasRoom">Whether it may be recorded; workers are answered anyway.</param>
+    public void Tick(long now, bool hasRoom)
     {
         List<QueueEntry>? expired = null;
-        while (_due.TryPeek(out var item, out var due) && due <= now)
+        while (hasRoom && _due.TryPeek(out var item, out var due) && due <= now)
         {
             _due.Dequeue();
             if (!State.Queue.Live.TryGetValue(item.Place, out var entry) || entry.Due != due || entry.Lease != item.Lease)

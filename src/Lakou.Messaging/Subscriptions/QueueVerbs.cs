@@ -107,10 +107,12 @@ internal sealed partial class Backbone
         => SettleAsync(queue, leases, entries => queue.Extend(entries, by ?? queue.Plan.Lease), scheduler, cancellation);
 
     /// <summary>A change of a subscription by an operator: pause, seek, redrive.</summary>
-    public ValueTask<Fault?> ChangeAsync(Action change, CancellationToken cancellation)
+    /// <param name="bytes">About the size of what it records, where that is not small.</param>
+    /// <param name="bringsData">As of <see cref="DecideAsync"/>.</param>
+    public ValueTask<Fault?> ChangeAsync(Action change, CancellationToken cancellation, int bytes = 0, bool bringsData = false)
         => DecideAsync(
-            0,
-            bringsData: false,
+            bytes,
+            bringsData,
             () =>
             {
                 change();

@@ -1,3 +1,4 @@
+using Lakou.Log;
 using Lakou.Messaging.Store;
 using Lakou.Messaging.Subscriptions;
 using Lakou.Messaging.Topics;
@@ -30,7 +31,7 @@ internal sealed partial class Backbone
 
         lock (Store.Gate)
         {
-            foreach (var queue in _queues.Values)
+            foreach (var queue in _queues.Values.Where(_ => Store.Room(DueBytes, bringsData: false) == JournalRoom.Yes))
             {
                 queue.RecordSkips();
                 queue.DropOld(now);
@@ -130,7 +131,7 @@ internal sealed partial class Backbone
 
             for (var partition = 0; partition < wanted.Length; partition++)
             {
-                if (wanted[partition] > topic.State.Partitions[partition].Start && _topics.ContainsKey(topic.State.Name))
+                if (wanted[partition] > topic.State.Partitions[partition].Start && _topics.ContainsKey(topic.State.Name) && Store.Room(DueBytes, bringsData: false) == JournalRoom.Yes)
                 {
                     Store.Begin(RecordKind.Trimmed).Int(topic.State.Id).Short(partition).Long(wanted[partition]);
                     Store.Append();

@@ -34,7 +34,7 @@ internal sealed class World : IAsyncDisposable
 
     public HttpClient Admin { get; private set; } = null!;
 
-    public static async Task<World> StartAsync(string yaml, bool watch = false, string file = "lakou.yaml", Action<string>? prepare = null, Func<string, string?>? environment = null)
+    public static async Task<World> StartAsync(string yaml, bool watch = false, string file = "lakou.yaml", Action<string>? prepare = null, Func<string, string?>? environment = null, Lakou.Core.Disk.IDisk? disk = null)
     {
         var world = new World(Directory.CreateTempSubdirectory("lakou-control-").FullName);
         world.File = Path.Combine(world.Folder, file);
@@ -51,7 +51,7 @@ internal sealed class World : IAsyncDisposable
         var loaded = ConfigurationLoader.LoadFile(world.File, references);
         Assert.Empty(loaded.Problems);
         world.Host = await LakouHost.StartAsync(
-            loaded, new HostSettings { File = world.File, Watch = watch, Loggers = world.Log, AccessOutput = world.AccessLog, References = references });
+            loaded, new HostSettings { File = world.File, Watch = watch, Loggers = world.Log, AccessOutput = world.AccessLog, References = references, Disk = disk ?? Lakou.Core.Disk.SystemDisk.Instance });
         world.Admin = world.Host.AdminEndPoint is IPEndPoint admin ? world.Client(admin) : null!;
         return world;
     }

@@ -18,6 +18,8 @@ public sealed class FailingDiskTests
             var disk = new SimulatedDisk();
             disk.CrashAt(0, inside: false, new Random(operation));
             disk.FailAt(operation, DiskFailure.Broken);
+            var what = "";
+            disk.Happening = (kind, path) => what = disk.Operations + 1 == operation ? $"operation {operation} failed, {kind} of {path}" : what;
             var memory = await Life.NewMemoryAsync();
             try
             {
@@ -32,7 +34,7 @@ public sealed class FailingDiskTests
 
             // The kernel shows what it never wrote, and calls it clean; later the power goes off.
             var next = operation % 2 == 0 ? disk.Kill() : disk.Crash(new Random(operation));
-            await LiveOnAsync(next, memory, $"operation {operation} failed");
+            await LiveOnAsync(next, memory, what);
         }
 
         Assert.True(failed > operations / 2, $"{failed} of {operations}");

@@ -55,7 +55,11 @@ internal sealed class Life
         var plan = withSubscriptions ? Plan : Plan with { Subscriptions = new Dictionary<string, SubscriptionPlan>() };
         var problems = new Problems();
         life._backbone = (await Backbone.OpenAsync(plan, life.Settings, problems))!;
-        Assert.Empty(problems.All);
+        if (problems.Any)
+        {
+            throw new StoreException(string.Join('\n', problems.All));
+        }
+
         life.TakePicture();
         return life;
     }
@@ -165,8 +169,8 @@ internal sealed class Life
             return [];
         }
 
-        using var delivery = await AskAsync(() => _backbone.ReceiveAsync(queue, max, TimeSpan.Zero, null, default), _ => null);
-        return delivery is null ? [] : [.. delivery.Events.Select(one =>
+        using var delivery = (await AskAsync(() => _backbone.ReceiveAsync(queue, max, TimeSpan.Zero, null, default), answer => answer.Fault)).Delivery;
+        return [.. delivery.Events.Select(one =>
         {
             var frame = new EventFrame(one.Frame.Span);
             Assert.Equal(DataOf(Encoding.UTF8.GetString(frame.Id)), Encoding.UTF8.GetString(frame.Data));
@@ -400,11 +404,11 @@ internal sealed class Life
 
         if (_hadFailed)
         {
-            Assert.True(answer is Delivery { Events.Count: 0 } or false, $"answered after the store had failed: {answer}");
+            Assert.True(answer is ValueTuple<Delivery, Fault?> { Item1.Events.Count: 0 } or false, $"answered after the store had failed: {answer}");
             return answer;
         }
 
-        Assert.True(Store.CommittedLsn >= lsn || answer is Delivery { Events.Count: 0 } || Store.Failed.IsCompleted, $"{answer} was answered before record {lsn} was committed");
+        Assert.True(Store.CommittedLsn >= lsn || answer is ValueTuple<Delivery, Fault?> { Item1.Events.Count: 0 } || Store.Failed.IsCompleted, $"{answer} was answered before record {lsn} was committed");
         _memory.Answered = Math.Max(_memory.Answered, Math.Min(lsn, Store.CommittedLsn));
         return answer;
     }

@@ -2,6 +2,7 @@ using System.Globalization;
 using Lakou.Gateway.Tests.Harness;
 using Lakou.Log;
 using Lakou.Log.Tests.Harness;
+using Lakou.Messaging.Store;
 
 namespace Lakou.Messaging.Tests.Crashes;
 
@@ -113,7 +114,7 @@ public sealed class PowerTests
             await live();
             return false;
         }
-        catch (Exception e) when (e is PowerLoss or JournalException)
+        catch (Exception e) when (e is PowerLoss or JournalException or StoreException)
         {
             return true;
         }

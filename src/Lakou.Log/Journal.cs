@@ -207,7 +207,10 @@ public sealed partial class Journal : IAsyncDisposable
     {
         lock (_gate)
         {
-            ThrowIfFailed(); // what the disk has of the newer ones is not known
+            if (_failure is not null)
+            {
+                ThrowIfFailed(); // what the disk has of the newer ones is not known; a journal that has ended well may still be cut
+            }
         }
 
         _disk.SyncDirectory(_options.Directory); // the newer ones have their names before the older ones lose theirs

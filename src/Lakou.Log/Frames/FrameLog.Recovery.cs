@@ -130,10 +130,12 @@ public sealed partial class FrameLog
             return false;
         }
 
+        // Written once more: whether it was synced is not known, and after a sync that failed the kernel shows pages that it does not write until somebody writes them again.
+        segment.Write(frame, segment.Length);
         segment.Index(_end, segment.Length);
         segment.Length += frame.Length;
         segment.End = _end + 1;
-        (segment.IsDirty, _areNamesNew) = (true, true); // whether they were synced is not known
+        _areNamesNew = true;
         _tailPosition = _segments[^1].Length;
         Volatile.Write(ref _end, _end + 1);
         return true;

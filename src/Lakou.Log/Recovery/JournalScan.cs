@@ -78,8 +78,8 @@ internal sealed class JournalScan
             ReadSegment(at, to);
         }
 
-        // 3. A snapshot may know of more than the journal has. A journal that has a snapshot has a segment: the last one is never cut.
-        if (NextLsn < from || (Tail is null && from > 1 && to == ulong.MaxValue))
+        // 3. A snapshot may know of more than the journal has. A journal that has a snapshot has a segment: the last one is never cut. It may be one that was just begun.
+        if (NextLsn < from || (_segments.Count == 0 && from > 1))
         {
             _damaged(new(Tail is { } tail ? SegmentFormat.NameOf(tail.Segment) : "the journal", Tail?.End ?? 0, 0, from, from) { IsEndMissing = true });
             NextLsn = from;

@@ -43,6 +43,8 @@ public sealed partial class FrameLog
             FlushTail();
             while (_tailLength == 0 && _end < until && _segments.FindLast(one => one.First <= _end) is { } segment)
             {
+                segment.Scan(_end);
+                var adopted = segment.Length;
                 var found = CountRight(segment, until);
                 segment.Scan(found);
                 if (found == _end)
@@ -51,8 +53,9 @@ public sealed partial class FrameLog
                 }
 
                 // By whom they were written is not known, nor whether they were synced.
+                segment.Doubt(adopted, segment.Length);
                 Volatile.Write(ref _end, found);
-                (segment.IsDirty, _areNamesNew) = (true, true);
+                _areNamesNew = true;
             }
 
             _tailPosition = _tailLength > 0 ? _tailPosition : _segments.Count == 0 ? 0 : _segments[^1].Length;
@@ -130,8 +133,7 @@ public sealed partial class FrameLog
             return false;
         }
 
-        // Written once more: whether it was synced is not known, and after a sync that failed the kernel shows pages that it does not write until somebody writes them again.
-        segment.Write(frame, segment.Length);
+        segment.Doubt(segment.Length, segment.Length + frame.Length);
         segment.Index(_end, segment.Length);
         segment.Length += frame.Length;
         segment.End = _end + 1;

@@ -20,6 +20,7 @@ internal sealed class FrameSegment : IDisposable
     private readonly Lock _scanGate = new();
     private readonly List<(ulong Offset, long Position)> _index = [];
     private IDiskFile? _file;
+    private (long From, long To) _doubted;
     private bool _isNew;
     private volatile bool _isGone;
     private volatile bool _isScanned;
@@ -89,6 +90,7 @@ internal sealed class FrameSegment : IDisposable
         {
             try
             {
+                WriteAgain(file);
                 file.Sync();
                 return;
             }
@@ -99,6 +101,16 @@ internal sealed class FrameSegment : IDisposable
         }
     }
 
+    /// <summary>
+    /// A life before wrote these bytes, and whether they were synced is not known: after a sync that failed the kernel shows pages that it does not write, until somebody writes them
+    /// again. <see cref="Sync"/> does.
+    /// </summary>
+    public void Doubt(long from, long to)
+    {
+        IsDirty = true;
+        _doubted = (_doubted.To == 0 ? from : Math.Min(_doubted.From, from), Math.Max(_doubted.To, to));
+    }
+
     /// <summary>Cuts off what stands behind its last frame.</summary>
     public void Trim()
     {
@@ -107,6 +119,18 @@ internal sealed class FrameSegment : IDisposable
             Opened()?.SetLength(Length);
             IsDirty = true;
         }
+    }
+
+    private void WriteAgain(IDiskFile file)
+    {
+        var buffer = new byte[Math.Min(64 << 10, _doubted.To - _doubted.From)];
+        while (_doubted.From < _doubted.To && file.Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, _doubted.To - _doubted.From)), _doubted.From) is > 0 and var count)
+        {
+            file.Write(buffer.AsSpan(0, count), _doubted.From);
+            _doubted.From += count;
+        }
+
+        _doubted = default;
     }
 
     /// <returns>0 also when the segment is gone.</returns>

@@ -55,7 +55,11 @@ internal sealed partial class Backbone
                 {
                     Store.Begin(RecordKind.TopicDeleted).Int(state!.Id);
                     Store.Append();
-                    _topics.Remove(name);
+                    if (_topics.Remove(name, out var topic))
+                    {
+                        topic.IsGone = true;
+                    }
+
                     _settings.Metrics?.ForgetTopic(name);
                     _held.Remove(state);
                     _served = [.. _topics.Values];

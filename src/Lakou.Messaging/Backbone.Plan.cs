@@ -177,6 +177,7 @@ internal sealed partial class Backbone
         _logs.Remove(name);
         if (_queues.Remove(name, out var queue))
         {
+            queue.IsGone = true;
             queue.EndWaits(long.MaxValue);
             queue.Topic.Queues.Remove(queue);
         }

@@ -42,8 +42,8 @@ internal sealed partial class Backbone : IAsyncDisposable
     // What is not due at a time of its own: retention, dead events that are old, what was passed over.
     private static readonly TimeSpan HousekeepingInterval = TimeSpan.FromSeconds(1);
 
-    // Of the records of what is due at a time; a long list of ended leases may be more, and has what the journal keeps free for it.
-    private const int DueBytes = 1024;
+    // Of the records of what is due at a time: as many ended leases as a tick takes.
+    private const int DueBytes = 32 << 10;
 
     private readonly BackboneSettings _settings;
     private readonly ConcurrentDictionary<string, long> _segmentBytes;

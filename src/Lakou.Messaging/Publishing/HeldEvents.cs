@@ -23,6 +23,23 @@ internal sealed partial class Backbone
         Schedule(due);
     }
 
+    /// <summary>Files of held events that all have their place by now. That has to be durable first: a cut is told by nothing else.</summary>
+    private void CutHeld(TopicRuntime topic)
+    {
+        ulong needed;
+        lock (Store.Gate)
+        {
+            if (Store.State.Lsn > Store.CommittedLsn)
+            {
+                return; // the next time
+            }
+
+            needed = topic.State.Held.Count == 0 ? topic.State.HeldEnd : topic.State.Held.Keys.Min();
+        }
+
+        Store.Files.Held(topic.State.Id)?.CutBefore(needed);
+    }
+
     private PriorityQueue<ulong, long> HeldOf(TopicRuntime topic)
     {
         if (!_held.TryGetValue(topic.State, out var held))
@@ -52,7 +69,11 @@ internal sealed partial class Backbone
     private bool Release(TopicRuntime topic, PriorityQueue<ulong, long> held, long now)
     {
         // 1. What is due, as much as one record takes. What was accepted a moment ago is in its file only when it is committed.
-        var log = Store.Files.Held(topic.State.Id);
+        if (Store.Files.Held(topic.State.Id) is not { } log)
+        {
+            return false;
+        }
+
         List<(ulong Place, long Due)> places = [];
         var bytes = 0;
         while (places.Count < ReleasedMost && bytes < ReleasedBytes && held.TryPeek(out var place, out var at) && at <= now && place < log.End)

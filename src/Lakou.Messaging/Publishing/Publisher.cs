@@ -34,10 +34,26 @@ internal sealed partial class Backbone
     /// <returns>Why nothing was stored; null when all was.</returns>
     public async ValueTask<Fault?> PublishAsync(
         TopicRuntime topic, EventBatch batch, TimeSpan delay, IList<AcceptedEvent> accepted, PipeScheduler? scheduler, CancellationToken cancellation)
-        => delay < TimeSpan.Zero || delay > LongestDelay
-            ? BackboneFaults.BadRequest.With($"a delay of {Durations.Format(delay)} is not allowed; at most {Durations.Format(LongestDelay)}")
-            : await DecideAsync(
-                batch.Frames.Length + (batch.Events.Length * PublishedBytes), bringsData: true, () => Publish(topic, batch, delay, accepted), scheduler, cancellation);
+    {
+        if (delay < TimeSpan.Zero || delay > LongestDelay)
+        {
+            return BackboneFaults.BadRequest.With($"a delay of {Durations.Format(delay)} is not allowed; at most {Durations.Format(LongestDelay)}");
+        }
+
+        Fault? gone = null;
+        return await DecideAsync(batch.Frames.Length + (batch.Events.Length * PublishedBytes), bringsData: true, Decide, scheduler, cancellation) ?? gone;
+
+        void Decide()
+        {
+            if (topic.IsGone)
+            {
+                gone = BackboneFaults.NoSuchTopic.With($"topic '{topic.State.Name}' was deleted");
+                return;
+            }
+
+            Publish(topic, batch, delay, accepted);
+        }
+    }
 
     // Of an event in the list of a record: partition, flags, hash.
     private const int PublishedBytes = 2 + 1 + 16;

@@ -76,7 +76,8 @@ internal sealed class TopicFiles(IDisk disk, string directory, Func<string, long
     /// <summary>Of all events of a topic.</summary>
     public long BytesOf(int topic) => _topics.TryGetValue(topic, out var files) ? files.Partitions.Sum(log => log.Bytes) : 0;
 
-    public FrameLog Held(int topic) => _topics[topic].Held;
+    /// <summary>Events of a topic that are not due; null until its record is committed.</summary>
+    public FrameLog? Held(int topic) => _topics.GetValueOrDefault(topic)?.Held;
 
     /// <summary>Does to the files what a record says.</summary>
     public void Apply(in JournalRecord journalled)

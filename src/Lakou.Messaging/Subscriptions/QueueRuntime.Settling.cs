@@ -5,6 +5,9 @@ namespace Lakou.Messaging.Subscriptions;
 /// <summary>What becomes of events that were given out. Under the store's gate.</summary>
 internal sealed partial class QueueRuntime
 {
+    // In one record of what time brings, so that there is room for it; the next turn takes the rest.
+    private const int DueMost = 1_000;
+
     private readonly List<(QueueEntry Entry, long Due)> _again = [];
     private readonly List<QueueEntry> _dying = [];
 
@@ -20,7 +23,7 @@ internal sealed partial class QueueRuntime
         var held = new List<QueueEntry>(leases.Count);
         foreach (var lease in leases.Distinct())
         {
-            if (State.Queue.Live.TryGetValue(lease.Place, out var entry) && entry.State == EntryState.Leased && entry.Lease == lease.Lsn)
+            if (!IsGone && State.Queue.Live.TryGetValue(lease.Place, out var entry) && entry.State == EntryState.Leased && entry.Lease == lease.Lsn)
             {
                 held.Add(entry);
             }
@@ -190,7 +193,7 @@ internal sealed partial class QueueRuntime
     public void Tick(long now, bool hasRoom)
     {
         List<QueueEntry>? expired = null;
-        while (hasRoom && _due.TryPeek(out var item, out var due) && due <= now)
+        while (hasRoom && expired is not { Count: >= DueMost } && _due.TryPeek(out var item, out var due) && due <= now)
         {
             _due.Dequeue();
             if (!State.Queue.Live.TryGetValue(item.Place, out var entry) || entry.Due != due || entry.Lease != item.Lease)
@@ -226,7 +229,7 @@ internal sealed partial class QueueRuntime
     public void DropOld(long now)
     {
         var before = now - (long)Plan.DeadKeep.TotalMicroseconds;
-        Drop([.. State.Queue.Dead.Values.Where(entry => entry.Due < before)]);
+        Drop([.. State.Queue.Dead.Values.Where(entry => entry.Due < before).Take(DueMost)]);
     }
 
     private void RecordRetried(long now, AttemptEnd end, string reason)

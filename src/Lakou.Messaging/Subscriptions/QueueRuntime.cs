@@ -65,6 +65,9 @@ internal sealed partial class QueueRuntime
     /// <summary>Events passed over because they cannot be read.</summary>
     public long Unreadable { get; private set; }
 
+    /// <summary>Not served any more, while somebody still held it.</summary>
+    public bool IsGone { get; set; }
+
     /// <summary>A redrive that goes on; null when there is none.</summary>
     public RedriveJob? Redriving { get; set; }
 
@@ -168,7 +171,7 @@ internal sealed partial class QueueRuntime
     public Grant Grant(int max)
     {
         max = Math.Min(max, Plan.InFlight - Leased);
-        if (max <= 0 || IsPaused || IsDeadFull || _ready.Count == 0 || _store.Room(max * GrantedBytes, bringsData: false) != JournalRoom.Yes)
+        if (max <= 0 || IsGone || IsPaused || IsDeadFull || _ready.Count == 0 || _store.Room(max * GrantedBytes, bringsData: false) != JournalRoom.Yes)
         {
             return Subscriptions.Grant.None;
         }

@@ -49,6 +49,11 @@ internal sealed partial class Backbone
         ReceiveWaiter? waiter = null;
         lock (Store.Gate)
         {
+            if (queue.IsGone)
+            {
+                return (Delivery.None, BackboneFaults.NoSuchSubscription.With($"subscription '{queue.State.Name}' is not served any more"));
+            }
+
             grant = queue.Grant(max);
             if (grant.Events.Count == 0 && !_stopping.IsCancellationRequested)
             {

@@ -27,6 +27,7 @@ internal sealed partial class Backbone
         foreach (var topic in Volatile.Read(ref _served))
         {
             Trim(topic, now);
+            CutHeld(topic);
         }
 
         lock (Store.Gate)

@@ -20,6 +20,9 @@ internal sealed class TopicRuntime(TopicState state, TopicPlan plan, TimeProvide
     /// <summary>Events without a key go round the partitions.</summary>
     public int NextPartition { get; set; }
 
+    /// <summary>Deleted, while somebody still held it.</summary>
+    public bool IsGone { get; set; }
+
     /// <summary>Events since the start; with <see cref="AcceptedBytes"/> and <see cref="Duplicates"/> for metrics.</summary>
     public long Accepted { get; private set; }
 

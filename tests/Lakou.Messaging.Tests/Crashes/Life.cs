@@ -271,7 +271,7 @@ internal sealed class Life
 
             foreach (var place in topic.Held.Keys)
             {
-                IdAt(store.Files.Held(topic.Id), place, $"{what}: held {place} of {topic.Name}");
+                IdAt(store.Files.Held(topic.Id)!, place, $"{what}: held {place} of {topic.Name}");
             }
         }
 

@@ -20,6 +20,9 @@ internal sealed class World : IAsyncDisposable
 
     public Backbone Backbone { get; private set; } = null!;
 
+    /// <summary>Of the files of topics.</summary>
+    public string Topics => Path.Combine(_directory, "data", "topics");
+
     public static async Task<World> StartAsync(string yaml)
     {
         var world = new World(yaml);

@@ -71,10 +71,11 @@ internal sealed class Run(int seed, SimulationOptions options)
                 Redrive();
                 break;
             case < 79 when _pending.Count == 0:
-                await CheckpointAsync();
+                await CommitAsync();
+                await TouchAsync("checkpoint", _backbone.Store.Checkpoint);
                 break;
             case < 82:
-                _backbone.Housekeep();
+                await TouchAsync("housekeep", _backbone.Housekeep);
                 break;
             case < 82 + 3 when options.Crashes:
                 await CrashAsync();
@@ -201,13 +202,13 @@ internal sealed class Run(int seed, SimulationOptions options)
         _pending.Add((redriven, () => redriven.GetAwaiter().GetResult(), null));
     }
 
-    private async Task CheckpointAsync()
+    /// <summary>What touches the disk beside commits; the power may go in the middle of it.</summary>
+    private async Task TouchAsync(string what, Action work)
     {
-        await CommitAsync();
-        Say("checkpoint");
+        Say(what);
         try
         {
-            _backbone.Store.Checkpoint();
+            work();
         }
         catch (PowerLoss)
         {
@@ -407,7 +408,11 @@ internal sealed class Run(int seed, SimulationOptions options)
         shape.ReadUsable(document.Root!, problems, out var read);
         var plan = BackbonePlan.Build(read!.Backbone, document, "/", problems);
         Assert.Empty(problems.All);
-        plan = plan with { Store = plan.Store! with { SegmentBytes = 64 << 10 } };
+        plan = plan with
+        {
+            Store = plan.Store! with { SegmentBytes = 64 << 10 },
+            Topics = plan.Topics.ToDictionary(one => one.Key, one => one.Value with { SegmentBytes = 4 << 10 }), // some events each, so that files come and go
+        };
         var settings = new BackboneSettings { Disk = _disk, Time = _time, Loggers = NullLoggerFactory.Instance, Random = new Random(seed), IsBackground = false, Run = _work.Enqueue };
         _backbone = (await Backbone.OpenAsync(plan, settings, problems))!;
         Assert.Empty(problems.All);

@@ -152,7 +152,8 @@ public sealed class ComposeConnectionTests
         for (var i = 1; ; i++)
         {
             Assert.StartsWith($"GET /{i} ", head, StringComparison.Ordinal);
-            Assert.Equal(3 - i, world.Gateway.State.Upstreams["a"].Admission.Waiting);
+            var waiting = 3 - i;
+            await Waiting.UntilAsync(() => world.Gateway.State.Upstreams["a"].Admission.Waiting == waiting);
             await peer.SendAsync(Ok($"{i}"));
             if (i == 3)
             {

@@ -14,7 +14,7 @@ public sealed partial class Journal
     private static readonly TimeSpan RoomInterval = TimeSpan.FromSeconds(1);
 
     private readonly Linger _linger = new();
-    private byte[] _single = [];
+    private SectorBuffer _single = new(0);
     private long _batchTime;
     private Thread? _thread;
     private Task _preparing = Task.CompletedTask;
@@ -51,8 +51,6 @@ public sealed partial class Journal
 
         _chain.Dispose();
         _filling.Release(new JournalException("the journal has ended; this was not written")); // only when it was never started
-        _filling.Dispose();
-        _writing.Dispose();
     }
 
     /// <summary>Commits what has gathered, on the caller's thread. For those who run without <see cref="Start"/>: tests that decide when things happen.</summary>
@@ -242,10 +240,10 @@ public sealed partial class Journal
             var whole = BatchFormat.Align(length);
             if (_single.Length < whole)
             {
-                _single = new byte[Math.Max(whole, _single.Length * 2)];
+                _single = new(Math.Max(whole, _single.Length * 2));
             }
 
-            var bytes = _single.AsSpan(0, whole);
+            var bytes = _single.Span[..whole];
             BatchFormat.WriteRecord(bytes[BatchFormat.HeadBytes..length], record.Payload, default);
             bytes[length..].Clear();
             var head = HeadOf(record.Lsn, 1);

@@ -9,6 +9,15 @@ public interface IDisk
     /// <summary>Opens for reading and writing; made when it is missing and <paramref name="create"/> is set. A new name is durable only after <see cref="SyncDirectory"/>.</summary>
     IDiskFile Open(string path, bool create = false);
 
+    /// <summary>
+    /// The same for what is written, synced at once and seldom read: past the page cache, where the file system can. Every write is of whole sectors
+    /// (<see cref="SectorBytes"/>), at one, out of a <see cref="SectorBuffer"/>; one thread at a time uses the file.
+    /// </summary>
+    IDiskFile OpenDirect(string path, bool create = false) => Open(path, create);
+
+    /// <summary>The smallest of a disk.</summary>
+    const int SectorBytes = 512;
+
     bool Exists(string path);
 
     /// <summary>Names (not paths) of the files in a directory, in ordinal order; none when there is no such directory.</summary>

@@ -8,7 +8,11 @@ public sealed class SystemDisk : IDisk
 {
     public static readonly SystemDisk Instance = new();
 
+    private const int ReadWrite = 2; // O_RDWR
+    private const int Create = 0x40; // O_CREAT
     private const int CloseOnExec = 0x80000; // O_CLOEXEC
+    private const int OwnerWrites = 0x1a4; // rw-r--r--
+    private const int Invalid = 22; // EINVAL
     private const int NoSpace = 28; // ENOSPC
     private const int OverQuota = 122; // EDQUOT
     private const int ReadOnlyFileSystem = 30; // EROFS
@@ -17,12 +21,32 @@ public sealed class SystemDisk : IDisk
     private const int WouldBlock = 11; // EWOULDBLOCK
     private const int Interrupted = 4; // EINTR
 
+    // O_DIRECT, which every architecture has elsewhere.
+    private static readonly int s_direct = RuntimeInformation.ProcessArchitecture is Architecture.Arm64 or Architecture.Arm ? 0x10000 : 0x4000;
+
     private SystemDisk()
     {
     }
 
-    public IDiskFile Open(string path, bool create = false) => Try("open", path, () =>
-        new SystemFile(path, File.OpenHandle(path, create ? FileMode.OpenOrCreate : FileMode.Open, FileAccess.ReadWrite, FileShare.Read)));
+    public IDiskFile Open(string path, bool create = false) => new SystemFile(path, OpenCached(path, create), isDirect: false);
+
+    public IDiskFile OpenDirect(string path, bool create = false)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return Open(path, create);
+        }
+
+        var file = Native.Open(path, ReadWrite | CloseOnExec | s_direct | (create ? Create : 0), OwnerWrites);
+        if (!file.IsInvalid)
+        {
+            return new SystemFile(path, file, isDirect: true);
+        }
+
+        var error = Marshal.GetLastPInvokeError();
+        file.Dispose();
+        return error == Invalid ? Open(path, create) : throw Failed("open", path, error);
+    }
 
     public bool Exists(string path) => File.Exists(path);
 
@@ -99,6 +123,9 @@ public sealed class SystemDisk : IDisk
 
     public long FreeBytes(string directory) => Try("ask for free space", directory, () => new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace);
 
+    private static SafeFileHandle OpenCached(string path, bool create) => Try("open", path, () =>
+        File.OpenHandle(path, create ? FileMode.OpenOrCreate : FileMode.Open, FileAccess.ReadWrite, FileShare.Read));
+
     private static void Sync(string operation, string path, SafeFileHandle handle, Func<SafeFileHandle, int> sync)
     {
         while (sync(handle) != 0)
@@ -154,18 +181,21 @@ public sealed class SystemDisk : IDisk
         return names;
     }
 
-    private sealed class SystemFile(string path, SafeFileHandle handle) : IDiskFile
+    private sealed class SystemFile(string path, SafeFileHandle handle, bool isDirect) : IDiskFile
     {
+        private SafeFileHandle _handle = handle;
+        private bool _isDirect = isDirect;
+
         public string Path => path;
 
-        public long Length => RandomAccess.GetLength(handle);
+        public long Length => RandomAccess.GetLength(_handle);
 
         public int Read(Span<byte> into, long at)
         {
             var total = 0;
             try
             {
-                while (total < into.Length && RandomAccess.Read(handle, into[total..], at + total) is > 0 and var count)
+                while (total < into.Length && RandomAccess.Read(_handle, into[total..], at + total) is > 0 and var count)
                 {
                     total += count;
                 }
@@ -182,7 +212,14 @@ public sealed class SystemDisk : IDisk
         {
             try
             {
-                RandomAccess.Write(handle, bytes, at);
+                RandomAccess.Write(_handle, bytes, at);
+            }
+            catch (IOException e) when (_isDirect && e.HResult == Invalid)
+            {
+                // Its sectors are larger, or the file system cannot do it here: through the page cache, then.
+                _handle.Dispose();
+                (_handle, _isDirect) = (OpenCached(path, create: false), false);
+                Write(bytes, at);
             }
             catch (IOException e)
             {
@@ -194,7 +231,7 @@ public sealed class SystemDisk : IDisk
         {
             try
             {
-                RandomAccess.SetLength(handle, length);
+                RandomAccess.SetLength(_handle, length);
             }
             catch (IOException e)
             {
@@ -206,15 +243,15 @@ public sealed class SystemDisk : IDisk
         {
             if (!OperatingSystem.IsLinux())
             {
-                RandomAccess.FlushToDisk(handle);
+                RandomAccess.FlushToDisk(_handle);
             }
             else
             {
-                SystemDisk.Sync("sync", path, handle, Native.FDataSync);
+                SystemDisk.Sync("sync", path, _handle, Native.FDataSync);
             }
         }
 
-        public void Dispose() => handle.Dispose();
+        public void Dispose() => _handle.Dispose();
     }
 
     /// <summary>What the runtime does not offer: a flush without the times of a file, and one of a directory. By DllImport: generated imports need unsafe code.</summary>

@@ -1,12 +1,12 @@
-using System.Buffers;
 using System.IO.Pipelines;
+using Lakou.Core.Disk;
 using Lakou.Log.Segments;
 
 namespace Lakou.Log.Commit;
 
 /// <summary>Records that are written together, with room for the head before them, and who waits for them. Guarded by the journal's gate while it fills.</summary>
 /// <param name="sync">How it will be written.</param>
-internal sealed class CommitBatch(SyncMode sync) : IDisposable
+internal sealed class CommitBatch(SyncMode sync)
 {
     private const int SmallBytes = 64 << 10;
 
@@ -15,7 +15,7 @@ internal sealed class CommitBatch(SyncMode sync) : IDisposable
 
     private readonly List<(PipeScheduler? Scheduler, CommitWaiter First)> _waiters = [];
     private int _eachBytes;
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(SmallBytes);
+    private SectorBuffer _buffer = new(SmallBytes);
 
     public ulong FirstLsn { get; private set; }
 
@@ -33,14 +33,13 @@ internal sealed class CommitBatch(SyncMode sync) : IDisposable
     public ulong NextLsn => FirstLsn + (ulong)Records;
 
     /// <summary>Head and records.</summary>
-    public Span<byte> Bytes => _buffer.AsSpan(0, Length);
+    public Span<byte> Bytes => _buffer.Span[..Length];
 
     public void Begin(ulong firstLsn)
     {
         if (_buffer.Length > KeptBytes && Length < KeptBytes / 4)
         {
-            ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = ArrayPool<byte>.Shared.Rent(SmallBytes);
+            _buffer = new(SmallBytes);
         }
 
         (FirstLsn, Records, Length, Waiting, _eachBytes) = (firstLsn, 0, BatchFormat.HeadBytes, 0, 0);
@@ -56,7 +55,7 @@ internal sealed class CommitBatch(SyncMode sync) : IDisposable
     {
         var bytes = BatchFormat.RecordBytes(first.Length + second.Length);
         Reserve(BatchFormat.Align(Length + bytes));
-        BatchFormat.WriteRecord(_buffer.AsSpan(Length, bytes), first, second);
+        BatchFormat.WriteRecord(_buffer.Span.Slice(Length, bytes), first, second);
         Length += bytes;
         Records++;
         _eachBytes += BatchFormat.Align(BatchFormat.HeadBytes + bytes);
@@ -83,7 +82,7 @@ internal sealed class CommitBatch(SyncMode sync) : IDisposable
     public ReadOnlySpan<byte> Seal(in BatchHead head, BatchPlace place, out uint checksum)
     {
         checksum = BatchFormat.Seal(Bytes, head, place);
-        var whole = _buffer.AsSpan(0, BatchFormat.Align(Length));
+        var whole = _buffer.Span[..BatchFormat.Align(Length)];
         whole[Length..].Clear();
         return whole;
     }
@@ -99,15 +98,6 @@ internal sealed class CommitBatch(SyncMode sync) : IDisposable
 
         _waiters.Clear();
         Waiting = 0;
-    }
-
-    public void Dispose()
-    {
-        if (_buffer.Length > 0)
-        {
-            ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = [];
-        }
     }
 
     private static void CompleteAll(object? first) => CompleteAll(first, null);
@@ -131,9 +121,8 @@ internal sealed class CommitBatch(SyncMode sync) : IDisposable
             return;
         }
 
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(bytes, _buffer.Length * 2));
-        Bytes.CopyTo(larger);
-        ArrayPool<byte>.Shared.Return(_buffer);
+        var larger = new SectorBuffer(Math.Max(bytes, _buffer.Length * 2));
+        Bytes.CopyTo(larger.Span);
         _buffer = larger;
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using Lakou.Core.Disk;
 using Lakou.Core.Hashing;
 
 namespace Lakou.Log.Segments;
@@ -20,8 +21,7 @@ internal static class BatchFormat
     public const int HeadBytes = 56;
     public const int RecordHeadBytes = 8;
 
-    /// <summary>The smallest sector of a disk.</summary>
-    public const int Alignment = 512;
+    public const int Alignment = IDisk.SectorBytes;
 
     /// <summary>Set when no sync followed: after a loss of power such a batch may be missing though a later one is there.</summary>
     public const uint Unsynced = 1;

@@ -32,7 +32,7 @@ internal sealed class SegmentChain : IDisposable
         (_disk, _options, _time, _identity) = (disk, options, time, identity);
         if (tail is { } end)
         {
-            _file = disk.Open(Path.Combine(options.Directory, SegmentFormat.NameOf(end.Segment)));
+            _file = Open(Path.Combine(options.Directory, SegmentFormat.NameOf(end.Segment)));
             (_segment, _position, _capacity) = (end.Segment, end.End, _file.Length);
         }
     }
@@ -56,11 +56,11 @@ internal sealed class SegmentChain : IDisposable
                 return;
             }
 
-            using (var file = _disk.Open(SparePath, create: true))
+            using (var file = _disk.OpenDirect(SparePath, create: true))
             {
                 try
                 {
-                    Fill(file, 0, _options.SegmentBytes);
+                    Fill(file, 0, (_options.SegmentBytes + IDisk.SectorBytes - 1) & -IDisk.SectorBytes);
                     file.SetLength(_options.SegmentBytes); // one that was left over may be longer
                     file.Sync();
                 }
@@ -82,11 +82,12 @@ internal sealed class SegmentChain : IDisposable
     /// </summary>
     public void Settle(JournalTail tail)
     {
+        using var file = _disk.Open(_file!.Path); // what is torn ends anywhere
         var last = new byte[tail.End - tail.Last];
-        var length = _file!.Read(last, tail.Last);
-        _file.Write(last.AsSpan(0, length), tail.Last);
-        Fill(_file, tail.End, tail.TornBytes);
-        _file.Sync();
+        var length = file.Read(last, tail.Last);
+        file.Write(last.AsSpan(0, length), tail.Last);
+        Fill(file, tail.End, tail.TornBytes);
+        file.Sync();
     }
 
     /// <summary>Where a batch of this length goes; begins a segment when the one that is written has no room for it.</summary>
@@ -113,9 +114,13 @@ internal sealed class SegmentChain : IDisposable
 
     public void Dispose() => _file?.Dispose();
 
+    /// <summary>What is synced at once goes to the device without a copy; what is left to the system goes to the system.</summary>
+    private IDiskFile Open(string path) => _options.Sync == SyncMode.Os ? _disk.Open(path) : _disk.OpenDirect(path);
+
     private static void Fill(IDiskFile file, long from, long bytes)
     {
-        Span<byte> zeros = new byte[Math.Min(bytes, 1 << 20)];
+        var zeros = new SectorBuffer((int)Math.Min(bytes, 1 << 20)).Span;
+        zeros.Clear();
         for (var left = bytes; left > 0; left -= zeros.Length)
         {
             zeros = zeros[..(int)Math.Min(left, zeros.Length)];
@@ -155,7 +160,7 @@ internal sealed class SegmentChain : IDisposable
 
         _disk.Rename(SparePath, path);
         _disk.SyncDirectory(_options.Directory);
-        _file = _disk.Open(path);
+        _file = Open(path);
         _segment = head.FirstLsn;
         Volatile.Write(ref _position, SegmentFormat.HeadBytes);
         Volatile.Write(ref _capacity, _options.SegmentBytes);

@@ -48,6 +48,9 @@ internal sealed class EventTerms
 
     public EventLimits Limits { get; }
 
+    /// <summary>Whether an event that comes again is to be known by its <c>source</c> and <c>id</c>.</summary>
+    public bool IsDeduplicated { get; init; } = true;
+
     private static void ThrowIfWrong(Fault? fault, string parameter)
     {
         if (fault is not null)

@@ -155,7 +155,7 @@ internal ref struct FrameBuilder
 
         var hasKey = TryGet(_terms.Key, out var key) && !key.IsEmpty;
         var keyHash = hasKey ? KeyHash.Of(key) : 0;
-        var dedup = hasClientId ? DedupHash() : 0;
+        var dedup = hasClientId && _terms.IsDeduplicated ? DedupHash() : 0;
         var frame = _batch.From(_start);
         BinaryPrimitives.WriteUInt32LittleEndian(frame, (uint)bodyLength);
         frame[EventFrame.FlagsAt] = (byte)(_flags | (hasKey ? FrameFlags.HasKey : FrameFlags.None));

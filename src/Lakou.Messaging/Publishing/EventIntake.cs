@@ -19,7 +19,7 @@ internal sealed partial class Backbone : IEventIntake
 
         using var batch = new EventBatch { Traceparent = submission.Traceparent, Tracestate = submission.Tracestate };
         var terms = submission.Type is null && submission.Source is null ? topic.Terms
-            : new EventTerms(topic.Plan.Key, submission.Source ?? $"/topics/{topic.Plan.Name}", submission.Type ?? $"{topic.Plan.Name}.event", _settings.Time);
+            : new EventTerms(topic.Plan.Key, submission.Source ?? $"/topics/{topic.Plan.Name}", submission.Type ?? $"{topic.Plan.Name}.event", _settings.Time) { IsDeduplicated = topic.Terms.IsDeduplicated };
         if (EventReader.Read(submission.ContentType, FieldsOf(submission), submission.Body, terms, batch) is { } malformed)
         {
             return EventReceipt.Refused(malformed);

@@ -65,5 +65,6 @@ internal sealed class TopicRuntime(TopicState state, TopicPlan plan, TimeProvide
         }
     }
 
-    private static EventTerms TermsOf(TopicPlan plan, TimeProvider time) => new(plan.Key, $"/topics/{plan.Name}", $"{plan.Name}.event", time);
+    private static EventTerms TermsOf(TopicPlan plan, TimeProvider time)
+        => new(plan.Key, $"/topics/{plan.Name}", $"{plan.Name}.event", time) { IsDeduplicated = plan.Dedup > TimeSpan.Zero };
 }

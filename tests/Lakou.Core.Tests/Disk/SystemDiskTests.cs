@@ -29,6 +29,34 @@ public sealed class SystemDiskTests : IDisposable
         Assert.Equal(5, again.Length);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(7)] // no place where a device takes bytes from: they go through the page cache
+    public void Whole_sectors_are_written_past_the_page_cache_or_through_it(int start)
+    {
+        using var cached = Disk.Open(In("file"), create: true);
+        cached.Write("before"u8, 3);
+        cached.Sync();
+        using var file = Disk.OpenDirect(In("file"));
+        var buffer = new SectorBuffer((3 * IDisk.SectorBytes) + start);
+        var sectors = buffer.Span[start..];
+        sectors.Fill((byte)'x');
+        file.Write(sectors, IDisk.SectorBytes);
+        file.Write(sectors[..IDisk.SectorBytes], 8 * IDisk.SectorBytes);
+        file.Sync();
+        var bytes = new byte[9 * IDisk.SectorBytes];
+        Assert.Equal((bytes.Length, bytes.Length), (file.Length, cached.Read(bytes, 0)));
+        Assert.Equal([.. new byte[3], .. "before"u8, .. new byte[503], .. sectors, .. new byte[4 * IDisk.SectorBytes], .. sectors[..IDisk.SectorBytes]], bytes);
+    }
+
+    [Fact]
+    public void A_direct_file_is_made_or_named_when_it_is_not_there()
+    {
+        Disk.OpenDirect(In("made"), create: true).Dispose();
+        Assert.True(Disk.Exists(In("made")));
+        Assert.Contains(In("none"), Assert.Throws<DiskException>(() => Disk.OpenDirect(In("none"))).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Names_are_listed_in_order_renamed_over_and_deleted()
     {

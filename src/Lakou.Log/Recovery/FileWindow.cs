@@ -36,13 +36,22 @@ internal sealed class FileWindow(FileReader read) : IDisposable
 
     private void Fill(long position, int length)
     {
+        // What is there stays: a batch that is longer than what is left of the window is not read twice.
+        var kept = position >= _start ? (int)Math.Max(0, _start + _length - position) : 0;
+        var there = _buffer.AsSpan(_length - kept, kept);
         if (length > _buffer.Length)
         {
+            var larger = ArrayPool<byte>.Shared.Rent(length);
+            there.CopyTo(larger);
             ArrayPool<byte>.Shared.Return(_buffer);
-            _buffer = ArrayPool<byte>.Shared.Rent(length);
+            _buffer = larger;
+        }
+        else
+        {
+            there.CopyTo(_buffer);
         }
 
         _start = position;
-        _length = read(_buffer, position);
+        _length = kept + read(_buffer.AsSpan(kept), position + kept);
     }
 }

@@ -9,7 +9,7 @@ internal delegate int FileReader(Span<byte> into, long at);
 /// <summary>Reads a file from front to back in large steps.</summary>
 internal sealed class FileWindow(FileReader read) : IDisposable
 {
-    private const int StepBytes = 1 << 20;
+    private const int StepBytes = 256 << 10; // stays in a core's cache
 
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(StepBytes);
     private long _start;

@@ -6,7 +6,7 @@ namespace Lakou.Messaging.Store;
 /// <summary>Writes the payload of a record or of a snapshot's chunk: little endian, texts and byte strings behind their length. Used again and again by its owner.</summary>
 internal sealed class RecordWriter
 {
-    private const int KeptBytes = 64 << 10;
+    private const int KeptBytes = 1 << 20; // batches of some hundred events; larger ones are rare
 
     private byte[] _buffer = new byte[4096];
     private int _length;

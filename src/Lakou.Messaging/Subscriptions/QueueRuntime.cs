@@ -94,12 +94,15 @@ internal sealed partial class QueueRuntime
     // Of those that are ready, how many have an entry: they failed before.
     private int _readyAgain;
 
-    /// <summary>The first due time of anything, µs since 1970.</summary>
+    /// <summary>The first end of a lease or of a wait for the next attempt, µs since 1970.</summary>
+    public long NextEntryDue => _due.TryPeek(out _, out var due) ? due : long.MaxValue;
+
+    /// <summary>The first due time of anything, µs since 1970. Looks at every worker that waits.</summary>
     public long NextDue
     {
         get
         {
-            var next = _due.TryPeek(out _, out var due) ? due : long.MaxValue;
+            var next = NextEntryDue;
             foreach (var waiter in _waiters)
             {
                 next = Math.Min(next, waiter.Until);

@@ -74,6 +74,23 @@ public sealed class QueueTests
     }
 
     [Fact]
+    public async Task A_held_event_that_is_sent_again_is_a_duplicate_with_its_own_due_and_with_none_once_it_was_released()
+    {
+        await using var world = await World.StartAsync(Orders);
+        var later = await world.PublishAsync("orders", "one", id: "later", delay: TimeSpan.FromHours(1));
+        var soon = await world.PublishAsync("orders", "two", id: "soon", delay: TimeSpan.FromMilliseconds(1));
+        Assert.Equal("two", Assert.Single(await world.ReceiveAsync("billing", waitMs: 30_000)).Data);
+
+        var again = await world.PublishAsync("orders", "one", id: "later", delay: TimeSpan.FromHours(2));
+        var released = await world.PublishAsync("orders", "two", id: "soon", delay: TimeSpan.FromHours(2));
+
+        Assert.All([later, soon], one => Assert.Equal((false, null, true), (one.IsDuplicate, one.Offset, one.Due is not null)));
+        Assert.Equal((true, null, later.Due), (again.IsDuplicate, again.Offset, again.Due));
+        Assert.Equal((true, null, null), (released.IsDuplicate, released.Offset, released.Due));
+        Assert.Empty(await world.ReceiveAsync("billing"));
+    }
+
+    [Fact]
     public async Task A_worker_that_waits_gets_the_next_event()
     {
         await using var world = await World.StartAsync(Orders);

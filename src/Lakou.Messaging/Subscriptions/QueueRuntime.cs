@@ -68,8 +68,8 @@ internal sealed partial class QueueRuntime
     /// <summary>Not served any more, while somebody still held it.</summary>
     public bool IsGone { get; set; }
 
-    /// <summary>A redrive that goes on; null when there is none.</summary>
-    public RedriveJob? Redriving { get; set; }
+    /// <summary>The redrive with a pace that goes on, or was the last to; null when there was none since the start.</summary>
+    public RedriveJob? LastRedrive { get; set; }
 
     public bool IsPaused => Plan.Paused || State.IsPaused;
 

@@ -31,7 +31,7 @@ internal sealed partial class BackboneApi
 
     public async Task<Fault?> PutTopicAsync(ApiCall call)
     {
-        var (options, fault) = await ReadTextAsync(call.Context);
+        var (options, fault) = await ReadTextAsync(call);
         return fault ?? await backbone.PutTopicAsync(call.Name, options, call.Left) ?? await GetTopicAsync(call);
     }
 
@@ -45,7 +45,7 @@ internal sealed partial class BackboneApi
 
     public async Task<Fault?> PutSubscriptionAsync(ApiCall call)
     {
-        var (options, fault) = await ReadTextAsync(call.Context);
+        var (options, fault) = await ReadTextAsync(call);
         return fault ?? await backbone.PutSubscriptionAsync(call.Name, options, call.Left) ?? await GetSubscriptionAsync(call);
     }
 
@@ -118,13 +118,13 @@ internal sealed partial class BackboneApi
 
     private static async Task<Fault?> AnswerAsync<T>(ApiCall call, T view)
     {
-        await ApiJson.AnswerAsync(call.Context, StatusCodes.Status200OK, JsonSerializer.SerializeToUtf8Bytes(view, s_views));
+        await ApiJson.AnswerAsync(call, StatusCodes.Status200OK, JsonSerializer.SerializeToUtf8Bytes(view, s_views));
         return null;
     }
 
-    private static async ValueTask<(string Text, Fault? Fault)> ReadTextAsync(HttpContext context)
+    private static async ValueTask<(string Text, Fault? Fault)> ReadTextAsync(ApiCall call)
     {
-        var (body, fault) = await RequestBody.ReadAsync(context, MostBodyBytes);
+        var (body, fault) = await RequestBody.ReadAsync(call, MostBodyBytes);
         using (body)
         {
             try
@@ -157,7 +157,7 @@ internal sealed partial class BackboneApi
     private async Task<Fault?> ChangeDeadAsync(ApiCall call, bool isRedrive)
     {
         var fault = backbone.FindQueue(call.Name, out var queue);
-        var (text, malformed) = await ReadTextAsync(call.Context);
+        var (text, malformed) = await ReadTextAsync(call);
         fault ??= malformed;
         DeadRequest request = new();
         fault ??= DeadRequest.Read(text, isRedrive, out request);

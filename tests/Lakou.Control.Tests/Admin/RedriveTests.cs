@@ -44,7 +44,7 @@ public sealed class RedriveTests
 
         Assert.Equal(seen.Order(), seen);
         Assert.Equal(7, seen[^1]);
-        Assert.All(seen.Distinct().Index(), step => Assert.True(step.Item <= 3 * (step.Index + 1)));
+        Assert.All(seen, moved => Assert.Contains(moved, (int[])[0, 3, 6, 7]));
         Assert.Equal(0, (int)(await AskAsync(world, HttpMethod.Get))["dead"]!);
         Assert.Equal(7, (await AskAsync(world, HttpMethod.Post, "/receive?max=100"))["events"]!.AsArray().Count);
     }
@@ -52,17 +52,19 @@ public sealed class RedriveTests
     [Fact]
     public async Task Only_what_a_filter_matches_comes_back_and_a_new_redrive_takes_the_place_of_the_one_before()
     {
-        await using var world = await WithDeadAsync(6);
+        await using var world = await WithDeadAsync(200);
 
         var first = await AskAsync(world, HttpMethod.Post, "/dead/redrive", """{"rate": 1}""");
         var second = await AskAsync(world, HttpMethod.Post, "/dead/redrive", """{"rate": 1000, "filter": {"type": "order.*"}}""");
 
         Assert.NotEqual((string?)first["began"], (string?)second["began"]);
         var left = (int)second["left"]!;
-        Assert.InRange(left, 2, 3); // the first may have brought one back before
+        Assert.InRange(left, 1, 100); // the first may have brought some back before
         var redrive = await UntilAsync(world, "done");
         Assert.Equal(((string?)second["began"], left), ((string?)redrive["began"], (int)redrive["moved"]!));
-        Assert.InRange((int)(await AskAsync(world, HttpMethod.Get))["dead"]!, 2, 3);
+        var dead = (await AskAsync(world, HttpMethod.Get, "/dead?max=1000"))["events"]!.AsArray();
+        Assert.InRange(dead.Count, 1, 100);
+        Assert.All(dead, one => Assert.Equal("other.kind", (string?)one!["event"]!["type"]));
     }
 
     [Fact]

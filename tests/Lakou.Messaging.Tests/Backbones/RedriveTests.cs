@@ -17,8 +17,12 @@ public sealed class RedriveTests
         var queue = world.Queue("billing");
         queue.LastRedrive = new(DeadSelection.All.Of(world.Backbone.Store, queue), PerSecond: 3, ToEnd: false, Began: 1);
         world.Backbone.Housekeep();
-        queue.LastRedrive.IsStopped = true;
-        var moved = queue.LastRedrive.Moved;
+        int moved;
+        lock (world.Backbone.Store.Gate)
+        {
+            queue.LastRedrive.IsStopped = true;
+            moved = queue.LastRedrive.Moved;
+        }
 
         world.Backbone.Housekeep();
 

@@ -136,20 +136,20 @@ internal static class RedriveVerb
 
         private void Show(long done, long left)
         {
+            var isNews = _shown != (done, left);
+            _shown = (done, left);
             _progress.Show(done, left);
-            if (isJson && _shown != (done, left))
+            if (isJson && isNews)
             {
                 Console.Out.WriteLine(new JsonObject { ["done"] = done, ["left"] = left }.ToJsonString());
             }
-
-            _shown = (done, left);
         }
 
         /// <summary>Said as the process ends.</summary>
         private void Leave()
         {
             _progress.End();
-            Console.Error.WriteLine($"lakou: the redrive goes on by itself, {_shown?.Left} left; --stop ends it");
+            Console.Error.WriteLine($"lakou: the redrive goes on by itself{(_shown is { } shown ? $", {shown.Left} left" : "")}; --stop ends it");
         }
 
         private static long Number(JsonNode? of, string name) => of![name]!.GetValue<long>();

@@ -58,7 +58,7 @@ internal sealed partial class LakouHost
             BackboneApi,
             request.Path,
             new ApiScope(request.Options.Topics, request.Options.Subscriptions, request.Options.Operate),
-            new(request.Context, "", request.Scheduler) { Traceparent = request.Traceparent, Activity = request.Activity });
+            new(request.Context, "", request.Scheduler) { Traceparent = request.Traceparent, Activity = request.Activity, Counts = request.Counts });
         _ = backbone.Store.Failed.ContinueWith(
             failed =>
             {

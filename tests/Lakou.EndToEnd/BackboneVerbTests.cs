@@ -111,8 +111,47 @@ public sealed class BackboneVerbTests
         Assert.Equal(1502, dead.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
         Assert.EndsWith("  no\n", dead, StringComparison.Ordinal);
         Assert.Equal("1 event redriven\n", await world.SaysAsync("subscriptions redrive billing --filter type=other.*"));
-        Assert.Equal("{\"done\":1500}\n", await world.SaysAsync("subscriptions redrive billing --to end --json"));
+        Assert.Equal("{\"done\":1000,\"left\":500}\n{\"done\":1500,\"left\":0}\n", await world.SaysAsync("subscriptions redrive billing --to end --json"));
         Assert.Equal("0 events redriven\n", await world.SaysAsync("subscriptions redrive billing"));
+    }
+
+    [Fact]
+    public async Task A_redrive_with_a_pace_is_followed_until_it_is_done()
+    {
+        await using var world = await World.StartAsync(Backbone);
+        await world.SaysAsync("topics publish orders --lines", "1\n2\n3\n");
+        await world.RefuseAllAsync();
+
+        var lines = (await world.SaysAsync("subscriptions redrive billing --rate 2 --json")).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+        Assert.Equal(("{\"done\":0,\"left\":3}", "{\"done\":3,\"left\":0}"), (lines[0], lines[^1]));
+        Assert.Equal("0 events redriven\n", await world.SaysAsync("subscriptions redrive billing --rate 2"));
+    }
+
+    [Fact]
+    public async Task A_redrive_goes_on_without_the_command_that_began_it_until_it_is_stopped()
+    {
+        Programs.Need("kill", "procps");
+        await using var world = await World.StartAsync(Backbone);
+        await world.SaysAsync("topics publish orders --lines", string.Concat(Enumerable.Range(0, 500).Select(i => $"{i}\n")));
+        await world.RefuseAllAsync();
+        await using var redrive = RunningLakou.Start("subscriptions", "redrive", "billing", "--rate", "1", "--json", "--admin", world.Lakou.Admin.ToString());
+        await redrive.LineAsync("^{\"done\":0,\"left\":500}$");
+
+        await redrive.SignalAsync("INT");
+
+        await redrive.LineAsync("^lakou: the redrive goes on by itself, [0-9]+ left; --stop ends it$");
+        Assert.Equal(130, await redrive.ExitCodeAsync());
+        while ((int)(await RedriveAsync(world))!["moved"]! == 0)
+        {
+            await Task.Delay(100, TestContext.Current.CancellationToken);
+        }
+
+        Assert.Matches("^the redrive is stopped: [0-9]+ events redriven, [0-9]+ left\n$", await world.SaysAsync("subscriptions redrive billing --stop"));
+        Assert.Equal("stopped", (string?)(await RedriveAsync(world))!["state"]);
+
+        static async Task<JsonNode?> RedriveAsync(World world)
+            => JsonNode.Parse(await world.SaysAsync("subscriptions list --json"))!["subscriptions"]![0]!["redrive"];
     }
 
     [Fact]
@@ -152,6 +191,7 @@ public sealed class BackboneVerbTests
     [InlineData("topics publish orders --data 1 --in 1h --at 2030-01-01T00:00:00Z", "--in and --at say the same thing; give one of them", "topics publish")]
     [InlineData("topics tail orders --partition 1", "--partition says nothing without --offset", "topics tail")]
     [InlineData("subscriptions redrive billing --filter type", "--filter 'type': not a filter; use ATTRIBUTE=VALUE, such as 'type=order.*'", "subscriptions redrive")]
+    [InlineData("subscriptions redrive billing --stop --rate 1", "--stop goes neither with --filter nor with --to nor with --rate", "subscriptions redrive")]
     [InlineData("subscriptions redrive billing --rate 0", "--rate: a whole number from 1", "subscriptions redrive")]
     [InlineData("subscriptions seek billing --to latest --partition 1", "--partition goes with an offset, not with --to latest", "subscriptions seek")]
     [InlineData("subscriptions create x --topic orders --options [1]", "--options: not a JSON object", "subscriptions create")]

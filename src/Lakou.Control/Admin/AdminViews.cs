@@ -31,7 +31,7 @@ internal sealed record RoutesView(IReadOnlyList<RouteView> Routes);
 /// <param name="Name">Its key in the file.</param>
 /// <param name="Match">Which requests it takes.</param>
 /// <param name="Filters">In running order.</param>
-/// <param name="Action"><c>forward</c>, <c>respond</c>, <c>redirect</c>, <c>compose</c> or <c>enqueue</c>.</param>
+/// <param name="Action"><c>forward</c>, <c>respond</c>, <c>redirect</c>, <c>compose</c>, <c>enqueue</c> or <c>backbone</c>.</param>
 /// <param name="To">The upstreams it forwards to.</param>
 /// <param name="Topic">The topic whose events its requests become.</param>
 internal sealed record RouteView(

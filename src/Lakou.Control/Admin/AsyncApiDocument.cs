@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Lakou.Core.Configuration;
+using Lakou.Gateway.Routing;
 using Lakou.Messaging;
 using Lakou.Messaging.Http;
 using Lakou.Messaging.Subscriptions;
@@ -19,7 +20,8 @@ internal static class AsyncApiDocument
 
     /// <param name="backbone">Null when there is none: no channels.</param>
     /// <param name="host">Where the document was asked for.</param>
-    public static JsonObject Of(Backbone? backbone, string host)
+    /// <param name="routes">Of the gateway.</param>
+    public static JsonObject Of(Backbone? backbone, string host, IEnumerable<RoutePlan> routes)
     {
         var channels = new JsonObject();
         var operations = new JsonObject();
@@ -54,7 +56,7 @@ internal static class AsyncApiDocument
             {
                 ["title"] = "Lakou backbone",
                 ["version"] = LakouHost.Version,
-                ["description"] = "Topics and subscriptions of a running Lakou. GET /v1/openapi.json describes its HTTP interface in full.",
+                ["description"] = "Topics and subscriptions of a running Lakou. GET /v1/openapi.json describes its HTTP interface in full." + OpenOn(routes),
             },
             ["defaultContentType"] = EventType,
             ["servers"] = new JsonObject
@@ -78,6 +80,14 @@ internal static class AsyncApiDocument
                 },
             },
         };
+    }
+
+    /// <summary>Routes are no servers of the document: a gateway does not know the names by which clients reach it.</summary>
+    private static string OpenOn(IEnumerable<RoutePlan> routes)
+    {
+        string[] open = [.. routes.Where(route => route.Backbone is not null).Select(route => $"`{route.Name}` ({route.Match.Host}{route.Match.Path})")];
+        return open.Length == 0 ? ""
+            : $" Besides the server below, these routes of the gateway open it, all or what they name, under the gateway's own addresses: {string.Join(", ", open)}.";
     }
 
     private static JsonObject Channel(string name, TopicRuntime topic) => new()

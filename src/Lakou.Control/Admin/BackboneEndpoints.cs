@@ -32,7 +32,7 @@ internal static class BackboneEndpoints
             }
         }
 
-        application.MapGet("/v1/asyncapi.json", (HttpRequest request) => Results.Json(AsyncApiDocument.Of(host.Backbone, request.Host.Value ?? "localhost")))
+        application.MapGet("/v1/asyncapi.json", (HttpRequest request) => Results.Json(AsyncApiDocument.Of(host.Backbone, request.Host.Value ?? "localhost", host.Running?.Plan.Gateway.Routes.Values ?? [])))
             .Describe("getAsyncApi", "topics", "Topics and subscriptions for machines", "An AsyncAPI 3.0 document: channels are topics, operations publish to one or receive from a subscription.")
             .Gives<System.Text.Json.Nodes.JsonObject>(200).Fails(401, 403);
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Net;
+using Lakou.Core.Events;
 using Lakou.Core.Faults;
 using Microsoft.AspNetCore.Http;
 
@@ -9,7 +10,7 @@ namespace Lakou.Gateway.Observation;
 /// The life of one request in the gateway: what filters, forwarding, access log, metrics and traces share.
 /// Reused by its connection, one request at a time; not for two threads at once.
 /// </summary>
-public sealed partial class Exchange
+public sealed partial class Exchange : IByteCounts
 {
     /// <summary>Null while the head is read, and for a head that was refused.</summary>
     public HttpContext? Context { get; set; }

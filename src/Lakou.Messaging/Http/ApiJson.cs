@@ -196,11 +196,13 @@ internal static class ApiJson
     public static void WriteTime(Utf8JsonWriter json, ReadOnlySpan<byte> name, long microseconds)
         => json.WriteString(name, UnixTime.FromMicroseconds(microseconds).UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture));
 
-    public static Task AnswerAsync(HttpContext context, int status, ReadOnlyMemory<byte> body, string contentType = ContentType)
+    public static Task AnswerAsync(in ApiCall call, int status, ReadOnlyMemory<byte> body, string contentType = ContentType)
     {
-        context.Response.StatusCode = status;
-        context.Response.ContentType = contentType;
-        context.Response.ContentLength = body.Length;
-        return context.Response.BodyWriter.WriteAsync(body, context.RequestAborted).AsTask();
+        var response = call.Context.Response;
+        response.StatusCode = status;
+        response.ContentType = contentType;
+        response.ContentLength = body.Length;
+        call.Counts?.BytesOut += body.Length;
+        return response.BodyWriter.WriteAsync(body, call.Left).AsTask();
     }
 }

@@ -31,7 +31,7 @@ internal sealed partial class BackboneApi
 
     public async Task<Fault?> PutTopicAsync(ApiCall call)
     {
-        var (options, fault) = await ReadTextAsync(call.Context);
+        var (options, fault) = await ReadTextAsync(call);
         return fault ?? await backbone.PutTopicAsync(call.Name, options, call.Left) ?? await GetTopicAsync(call);
     }
 
@@ -45,7 +45,7 @@ internal sealed partial class BackboneApi
 
     public async Task<Fault?> PutSubscriptionAsync(ApiCall call)
     {
-        var (options, fault) = await ReadTextAsync(call.Context);
+        var (options, fault) = await ReadTextAsync(call);
         return fault ?? await backbone.PutSubscriptionAsync(call.Name, options, call.Left) ?? await GetSubscriptionAsync(call);
     }
 
@@ -91,6 +91,21 @@ internal sealed partial class BackboneApi
 
     public Task<Fault?> RedriveAsync(ApiCall call) => ChangeDeadAsync(call, isRedrive: true);
 
+    public async Task<Fault?> StopRedriveAsync(ApiCall call)
+    {
+        if (backbone.FindQueue(call.Name, out var queue) is { } fault)
+        {
+            return fault;
+        }
+
+        lock (backbone.Store.Gate)
+        {
+            queue.LastRedrive?.IsStopped = true;
+        }
+
+        return await GetSubscriptionAsync(call);
+    }
+
     public Task<Fault?> DropDeadAsync(ApiCall call) => ChangeDeadAsync(call, isRedrive: false);
 
     public Task<Fault?> GetStoreAsync(ApiCall call) => AnswerAsync(call, backbone.StoreView());
@@ -103,13 +118,13 @@ internal sealed partial class BackboneApi
 
     private static async Task<Fault?> AnswerAsync<T>(ApiCall call, T view)
     {
-        await ApiJson.AnswerAsync(call.Context, StatusCodes.Status200OK, JsonSerializer.SerializeToUtf8Bytes(view, s_views));
+        await ApiJson.AnswerAsync(call, StatusCodes.Status200OK, JsonSerializer.SerializeToUtf8Bytes(view, s_views));
         return null;
     }
 
-    private static async ValueTask<(string Text, Fault? Fault)> ReadTextAsync(HttpContext context)
+    private static async ValueTask<(string Text, Fault? Fault)> ReadTextAsync(ApiCall call)
     {
-        var (body, fault) = await RequestBody.ReadAsync(context, MostBodyBytes);
+        var (body, fault) = await RequestBody.ReadAsync(call, MostBodyBytes);
         using (body)
         {
             try
@@ -142,7 +157,7 @@ internal sealed partial class BackboneApi
     private async Task<Fault?> ChangeDeadAsync(ApiCall call, bool isRedrive)
     {
         var fault = backbone.FindQueue(call.Name, out var queue);
-        var (text, malformed) = await ReadTextAsync(call.Context);
+        var (text, malformed) = await ReadTextAsync(call);
         fault ??= malformed;
         DeadRequest request = new();
         fault ??= DeadRequest.Read(text, isRedrive, out request);
@@ -151,23 +166,37 @@ internal sealed partial class BackboneApi
             return fault;
         }
 
-        var (done, total) = (0, 0);
-        fault = await backbone.ChangeAsync(
-            () =>
-            {
-                var entries = request.Selection.Of(backbone.Store, queue, request.Rate ?? request.Max, out total);
-                done = entries.Count;
-                if (!isRedrive)
-                {
-                    queue.Drop(entries);
-                    return;
-                }
+        // Chosen once, and outside the gate; what is still dead is looked at when it is its turn.
+        var choice = request.Selection.Of(backbone.Store, queue);
+        if (request.Rate is { } rate)
+        {
+            var job = new RedriveJob(choice, rate, request.ToEnd, backbone.Store.Now);
+            fault = await backbone.ChangeAsync(() => queue.LastRedrive = job, call.Left);
+            return fault ?? await AnswerAsync(call, new RedriveView(0, choice.Left, UnixTime.FromMicroseconds(job.Began)));
+        }
 
-                queue.Redriving = request.Rate is { } rate && total > done ? new(request.Selection, rate, request.ToEnd, backbone.Store.Now) : null;
-                queue.Redrive(entries, request.ToEnd);
-            },
-            call.Left);
-        return fault ?? await AnswerAsync(call, new RedriveView(done, total - done));
+        var done = 0;
+        while (fault is null && done < request.Max && choice.Left > 0)
+        {
+            fault = await backbone.ChangeAsync(
+                () =>
+                {
+                    var entries = choice.Take(Math.Min(DeadChoice.StepMost, request.Max - done));
+                    done += entries.Count;
+                    if (isRedrive)
+                    {
+                        queue.Redrive(entries, request.ToEnd);
+                    }
+                    else
+                    {
+                        queue.Drop(entries);
+                    }
+                },
+                call.Left,
+                DeadChoice.StepMost * DeadChoice.EntryBytes);
+        }
+
+        return fault ?? await AnswerAsync(call, new RedriveView(done, choice.Left, null));
     }
 
     private DeadView EntriesOf(QueueRuntime queue, IReadOnlyDictionary<EventPlace, QueueEntry> entries, int max, EventPlace? after, Func<QueueEntry, bool> isMeant)
@@ -241,7 +270,7 @@ internal sealed partial class BackboneApi
                 var state = queue.IsPaused ? "paused" : queue.IsDeadFull ? "dead-full" : "running";
                 return new(
                     name, queue.Topic.State.Name, "queue", queue.Plan.Order.ToString().ToLowerInvariant(), queue.State.IsByHand ? "api" : "file", state, queue.Lag, queue.Leased, queue.Waiting,
-                    queue.State.Queue.Dead.Count, queue.Waiters, null);
+                    queue.State.Queue.Dead.Count, queue.Waiters, queue.LastRedrive is { } redrive ? PacedView.Of(redrive) : null, null);
             }
         }
 
@@ -253,7 +282,7 @@ internal sealed partial class BackboneApi
         lock (backbone.Store.Gate)
         {
             return new(
-                name, log.Topic.State.Name, "log", "partition", log.State.IsByHand ? "api" : "file", log.IsPaused ? "paused" : "running", log.Lag, null, null, null, null, PositionsOf(log.State.Committed));
+                name, log.Topic.State.Name, "log", "partition", log.State.IsByHand ? "api" : "file", log.IsPaused ? "paused" : "running", log.Lag, null, null, null, null, null, PositionsOf(log.State.Committed));
         }
     }
 

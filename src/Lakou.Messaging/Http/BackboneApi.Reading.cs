@@ -43,7 +43,7 @@ internal sealed partial class BackboneApi
             return await ReceiveAsync(call); // a queue, or nothing
         }
 
-        var (request, fault) = await ReadRequestAsync(call.Context, ["max", "wait"]);
+        var (request, fault) = await ReadRequestAsync(call, ["max", "wait"]);
         fault ??= request.Read(call.Context.Request.Query) ?? request.CheckMax(Backbone.ReceiveMost) ?? Paused(log);
         return fault ?? await ReadAsync(call, log.Topic, Begin(log), log.Plan.Filter, request);
     }
@@ -61,7 +61,7 @@ internal sealed partial class BackboneApi
     public async Task<Fault?> CommitAsync(ApiCall call)
     {
         var fault = backbone.FindLog(call.Name, out var log);
-        var (text, malformed) = await ReadTextAsync(call.Context);
+        var (text, malformed) = await ReadTextAsync(call);
         ulong[] positions = [];
         fault ??= malformed;
         fault ??= TryParse(text, ["positions"], root => ReadPositions(root.GetProperty("positions"), log.Topic, Begin(log), out positions));
@@ -82,7 +82,7 @@ internal sealed partial class BackboneApi
 
         backbone.FindLog(call.Name, out var log);
         var topic = isQueue ? queue.Topic : log.Topic;
-        var (text, malformed) = await ReadTextAsync(call.Context);
+        var (text, malformed) = await ReadTextAsync(call);
         ulong[] positions = [];
         fault = malformed ?? TryParse(text, ["to", "positions"], root => root.TryGetProperty("positions", out var written)
             ? ReadPositions(written, topic, isQueue ? [.. queue.State.Queue.Considered.Select(considered => considered.Floor)] : Begin(log), out positions)
@@ -153,7 +153,7 @@ internal sealed partial class BackboneApi
         answer.Write("],\"positions\":"u8);
         answer.Write(JsonSerializer.SerializeToUtf8Bytes(PositionsOf(positions), s_views));
         answer.Write("}"u8);
-        await ApiJson.AnswerAsync(call.Context, StatusCodes.Status200OK, answer.WrittenMemory);
+        await ApiJson.AnswerAsync(call, StatusCodes.Status200OK, answer.WrittenMemory);
         return null;
 
         void Take(int partition, ReadOnlyMemory<byte> frame)
@@ -181,6 +181,7 @@ internal sealed partial class BackboneApi
         var said = new ulong[positions.Length];
         while (true)
         {
+            call.Counts?.BytesOut += output.WrittenCount;
             await response.BodyWriter.WriteAsync(output.WrittenMemory, call.Left);
             output.ResetWrittenCount();
             positions.CopyTo(said, 0);

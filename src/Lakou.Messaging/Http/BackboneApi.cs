@@ -23,6 +23,9 @@ internal readonly record struct ApiCall(HttpContext Context, string Name, PipeSc
     /// <summary>The span of the request, when somebody records: events that it gets are linked to it.</summary>
     public Activity? Activity { get; init; }
 
+    /// <summary>Null where nobody counts.</summary>
+    public IByteCounts? Counts { get; init; }
+
     public CancellationToken Left => Context.RequestAborted;
 }
 
@@ -49,13 +52,13 @@ internal sealed partial class BackboneApi(Backbone backbone)
         var receipt = new EventReceipt { IsBatch = IsBatch(call.Context.Request.ContentType), Events = accepted };
         var json = new ArrayBufferWriter<byte>(128 * Math.Max(1, accepted.Count));
         EventReceiptJson.Write(call.Name, receipt, json);
-        await ApiJson.AnswerAsync(call.Context, StatusCodes.Status202Accepted, json.WrittenMemory);
+        await ApiJson.AnswerAsync(call, StatusCodes.Status202Accepted, json.WrittenMemory);
         return null;
     }
 
     public async Task<Fault?> ReceiveAsync(ApiCall call)
     {
-        var (request, fault) = await ReadRequestAsync(call.Context, ["max", "wait"]);
+        var (request, fault) = await ReadRequestAsync(call, ["max", "wait"]);
         QueueRuntime? queue = null;
         fault ??= request.Read(call.Context.Request.Query) ?? backbone.FindQueue(call.Name, out queue) ?? request.CheckMax(Backbone.ReceiveMost);
         if (fault is not null)
@@ -74,7 +77,7 @@ internal sealed partial class BackboneApi(Backbone backbone)
         Link(call.Activity, delivery);
         var json = new ArrayBufferWriter<byte>(256 + delivery.Events.Sum(one => one.Frame.Length + 256));
         Write(json, delivery);
-        await ApiJson.AnswerAsync(call.Context, StatusCodes.Status200OK, json.WrittenMemory);
+        await ApiJson.AnswerAsync(call, StatusCodes.Status200OK, json.WrittenMemory);
         return null;
     }
 
@@ -98,7 +101,7 @@ internal sealed partial class BackboneApi(Backbone backbone)
             return wrong;
         }
 
-        var (body, fault) = await RequestBody.ReadAsync(context, EventLimits.Default.BatchBytes);
+        var (body, fault) = await RequestBody.ReadAsync(call, EventLimits.Default.BatchBytes);
         using (body)
         {
             fault ??= EventReader.Read(context.Request.ContentType, context.Request.Headers, body.Bytes, topic.Terms, batch);
@@ -136,9 +139,9 @@ internal sealed partial class BackboneApi(Backbone backbone)
         return null;
     }
 
-    private static async ValueTask<(ApiRequest Request, Fault? Fault)> ReadRequestAsync(HttpContext context, string[] allowed)
+    private static async ValueTask<(ApiRequest Request, Fault? Fault)> ReadRequestAsync(ApiCall call, string[] allowed)
     {
-        var (body, fault) = await RequestBody.ReadAsync(context, MostBodyBytes);
+        var (body, fault) = await RequestBody.ReadAsync(call, MostBodyBytes);
         using (body)
         {
             ApiRequest request = new();
@@ -149,7 +152,7 @@ internal sealed partial class BackboneApi(Backbone backbone)
 
     private async Task<Fault?> SettleAsync(ApiCall call, string[] allowed, Func<QueueRuntime, ApiRequest, ValueTask<(Settlement Settlement, Fault? Fault)>> settle)
     {
-        var (request, fault) = await ReadRequestAsync(call.Context, allowed);
+        var (request, fault) = await ReadRequestAsync(call, allowed);
         QueueRuntime? queue = null;
         fault ??= backbone.FindQueue(call.Name, out queue);
         fault ??= request.Leases.Count == 0 ? BackboneFaults.BadRequest.With("leases: there are none; send those that 'receive' gave") : null;
@@ -180,7 +183,7 @@ internal sealed partial class BackboneApi(Backbone backbone)
             json.WriteEndObject();
         }
 
-        await ApiJson.AnswerAsync(call.Context, StatusCodes.Status200OK, buffer.WrittenMemory);
+        await ApiJson.AnswerAsync(call, StatusCodes.Status200OK, buffer.WrittenMemory);
         return null;
     }
 

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.IO.Pipelines;
 using Lakou.Core.Faults;
 using Lakou.Messaging.Events;
-using Microsoft.AspNetCore.Http;
 
 namespace Lakou.Messaging.Http;
 
@@ -16,13 +15,19 @@ internal readonly struct RequestBody : IDisposable
     public ReadOnlySequence<byte> Bytes { get; }
 
     /// <summary>Waits for all of it, in the connection's own buffers; a body that is larger than those grows there.</summary>
-    public static async ValueTask<(RequestBody Body, Fault? Fault)> ReadAsync(HttpContext context, int mostBytes)
+    public static async ValueTask<(RequestBody Body, Fault? Fault)> ReadAsync(ApiCall call, int mostBytes)
     {
-        var reader = context.Request.BodyReader;
+        var reader = call.Context.Request.BodyReader;
         while (true)
         {
-            var read = await reader.ReadAsync(context.RequestAborted);
-            if (read.Buffer.Length > mostBytes)
+            var read = await reader.ReadAsync(call.Left);
+            var isTooLarge = read.Buffer.Length > mostBytes;
+            if (isTooLarge || read.IsCompleted)
+            {
+                call.Counts?.BytesIn += read.Buffer.Length;
+            }
+
+            if (isTooLarge)
             {
                 reader.AdvanceTo(read.Buffer.End);
                 return (default, EventFaults.TooLarge.With($"the body is larger than {mostBytes} bytes"));

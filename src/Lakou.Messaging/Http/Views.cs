@@ -52,9 +52,22 @@ internal sealed record SubscriptionsView(IReadOnlyList<SubscriptionView> Subscri
 /// <param name="Retrying">Of a queue: failed, and to come again.</param>
 /// <param name="Dead">Of a queue: given up on.</param>
 /// <param name="Waiting">Workers that wait for an event.</param>
+/// <param name="Redrive">Of a queue: the redrive with a pace that goes on, or was the last to since Lakou started.</param>
 /// <param name="Positions">Of a log: what was committed.</param>
 internal sealed record SubscriptionView(
-    string Name, string Topic, string Mode, string Order, string Origin, string State, long Lag, int? Leased, int? Retrying, int? Dead, int? Waiting, IReadOnlyDictionary<string, ulong>? Positions);
+    string Name, string Topic, string Mode, string Order, string Origin, string State, long Lag, int? Leased, int? Retrying, int? Dead, int? Waiting, PacedView? Redrive, IReadOnlyDictionary<string, ulong>? Positions);
+
+/// <param name="Began">Tells it from others.</param>
+/// <param name="State"><c>running</c>, <c>done</c> or <c>stopped</c>; another that begins takes its place.</param>
+/// <param name="Rate">So many a second.</param>
+/// <param name="Moved">How many it has brought back.</param>
+/// <param name="Left">Those that it was to bring back, and has not yet.</param>
+internal sealed record PacedView(DateTimeOffset Began, string State, int Rate, int Moved, int Left)
+{
+    /// <summary>Under the store's gate.</summary>
+    public static PacedView Of(RedriveJob job)
+        => new(UnixTime.FromMicroseconds(job.Began), job.GoesOn ? "running" : job.Choice.Left > 0 ? "stopped" : "done", job.PerSecond, job.Moved, job.Choice.Left);
+}
 
 /// <param name="Total">All there are.</param>
 internal sealed record DeadView(int Total, IReadOnlyList<DeadEventView> Events);
@@ -73,7 +86,8 @@ internal sealed record AttemptView(DateTimeOffset At, string End, string Reason)
 
 /// <param name="Done">How many.</param>
 /// <param name="Left">Of those that were meant, still dead.</param>
-internal sealed record RedriveView(int Done, int Left);
+/// <param name="Began">Of a redrive with a rate: it goes on, and the subscription shows how far it is.</param>
+internal sealed record RedriveView(int Done, int Left, DateTimeOffset? Began);
 
 /// <param name="Sync"><c>group</c>, <c>each</c> or <c>os</c>.</param>
 /// <param name="Lsn">The newest record that is committed.</param>

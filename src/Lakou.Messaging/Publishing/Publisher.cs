@@ -77,7 +77,7 @@ internal sealed partial class Backbone
         topic.Count(fresh, fresh == 0 ? 0 : batch.Frames.Length, isKnown.Length - fresh);
         if (fresh == 0)
         {
-            Report(topic, batch, isKnown, [], now, due, accepted);
+            Report(topic, batch, isKnown, [], now, accepted);
             return;
         }
 
@@ -124,7 +124,7 @@ internal sealed partial class Backbone
             queue.Pump();
         }
 
-        Report(topic, batch, isKnown, places, now, due, accepted);
+        Report(topic, batch, isKnown, places, now, accepted);
     }
 
     private const int MostOnStack = 64;
@@ -169,17 +169,19 @@ internal sealed partial class Backbone
     /// <summary>An event is known in its topic alone. The hash cannot be chosen, so one topic's cannot be made another's.</summary>
     private static UInt128 InTopic(UInt128 hash, TopicRuntime topic) => hash ^ ((UInt128)(uint)topic.State.Id << 96);
 
-    private void Report(TopicRuntime topic, EventBatch batch, ReadOnlySpan<bool> isKnown, ReadOnlySpan<EventPlace> places, long now, DateTimeOffset? due, IList<AcceptedEvent> accepted)
+    private void Report(TopicRuntime topic, EventBatch batch, ReadOnlySpan<bool> isKnown, ReadOnlySpan<EventPlace> places, long now, IList<AcceptedEvent> accepted)
     {
         for (var i = 0; i < isKnown.Length; i++)
         {
             var one = batch.Events[i];
             var place = isKnown[i] && Store.State.Keys.TryGet(InTopic(one.DedupHash, topic), now, out var known) ? known.Place : places[i];
-            var held = place.IsHeld && topic.State.Held.TryGetValue(place.Offset, out var event_) ? Core.Time.UnixTime.FromMicroseconds(event_.Due) : due;
+
+            // One that is there already has a due of its own, and none any more once it was released.
+            var isHeld = place.IsHeld & topic.State.Held.TryGetValue(place.Offset, out var held);
             accepted.Add(new AcceptedEvent(IdOf(batch, one), place.IsHeld ? 0 : place.Partition, place.IsHeld ? null : place.Offset)
             {
                 IsDuplicate = isKnown[i],
-                Due = place.IsHeld ? held : null,
+                Due = isHeld ? Core.Time.UnixTime.FromMicroseconds(held.Due) : null,
             });
         }
     }

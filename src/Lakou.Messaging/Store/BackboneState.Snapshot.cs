@@ -12,6 +12,7 @@ internal sealed partial class BackboneState
         Subscription = 3,
         KeysHead = 4,
         Keys = 5,
+        Entries = 6,
     }
 
     public void Write(Action<ReadOnlySpan<byte>> chunk)
@@ -45,13 +46,24 @@ internal sealed partial class BackboneState
         {
             writer.Begin((RecordKind)Chunk.Subscription).Int(subscription.Id).Text(subscription.Name).Int(subscription.Topic.Id).Byte((byte)subscription.Mode)
                 .Flag(subscription.IsByHand).Text(subscription.Options).Flag(subscription.IsPaused);
-            subscription.Queue.Write(writer);
-            foreach (var offset in subscription.Committed)
+            var isFirst = true;
+            subscription.Queue.Write(writer, () =>
             {
-                writer.Long(offset);
-            }
+                End();
+                writer.Begin((RecordKind)Chunk.Entries).Int(subscription.Id);
+            });
+            End();
 
-            chunk(writer.Written);
+            void End()
+            {
+                foreach (var offset in isFirst ? subscription.Committed : [])
+                {
+                    writer.Long(offset);
+                }
+
+                isFirst = false;
+                chunk(writer.Written);
+            }
         }
 
         // 3. Keys.
@@ -77,6 +89,9 @@ internal sealed partial class BackboneState
                 break;
             case Chunk.Subscription:
                 ReadSubscription(ref reader);
+                break;
+            case Chunk.Entries:
+                _subscriptions[reader.Int()].Queue.ReadEntries(ref reader);
                 break;
             case Chunk.KeysHead:
                 Keys.ReadHead(ref reader);

@@ -40,6 +40,10 @@ internal sealed class QueueEntry(EventPlace place, ulong key, byte priority)
     /// <summary>What is kept of a reason; more belongs into the worker's log.</summary>
     public const int ReasonLength = 256;
 
+    /// <summary>What is kept of a reason. A character of two halves stays whole, or goes.</summary>
+    public static string Clip(string reason)
+        => reason.Length <= ReasonLength ? reason : reason[..(char.IsHighSurrogate(reason[ReasonLength - 1]) ? ReasonLength - 1 : ReasonLength)];
+
     // Enough to see how it went on; a retry policy may allow a thousand.
     private const int HistoryLength = 32;
 

@@ -17,6 +17,9 @@ namespace Lakou.Messaging.Subscriptions;
 /// </summary>
 internal sealed class QueueFacts
 {
+    // A million entries with their history may be gigabytes.
+    private const int ChunkBytes = 1 << 20;
+
     private readonly Dictionary<EventPlace, QueueEntry> _live = [];
     private readonly Dictionary<EventPlace, QueueEntry> _dead = [];
 
@@ -192,22 +195,35 @@ internal sealed class QueueFacts
         return needed;
     }
 
-    public void Write(RecordWriter to)
+    /// <param name="next">Ends a chunk and begins another: for the entries that are too many for one.</param>
+    public void Write(RecordWriter to, Action next)
     {
         foreach (var considered in Considered)
         {
             considered.Write(to);
         }
 
-        to.Int(_live.Count + _dead.Count);
+        var (count, countAt) = (0, to.Length);
+        to.Int(0);
         foreach (var entry in _live.Values.Concat(_dead.Values))
         {
+            if (to.Length >= ChunkBytes)
+            {
+                to.PutInt(countAt, count);
+                next();
+                (count, countAt) = (0, to.Length);
+                to.Int(0);
+            }
+
+            count++;
             to.Long(entry.Place.Value).Long(entry.Key).Byte(entry.Priority).Byte((byte)entry.State).Int(entry.Attempts).Long(entry.Lease).Long(entry.Due).Long(entry.Rank).Byte((byte)entry.History.Count);
             foreach (var attempt in entry.History)
             {
                 to.Long(attempt.At).Byte((byte)attempt.End).Text(attempt.Reason);
             }
         }
+
+        to.PutInt(countAt, count);
     }
 
     public void Read(ref RecordReader from)
@@ -217,6 +233,12 @@ internal sealed class QueueFacts
             considered.Read(ref from);
         }
 
+        ReadEntries(ref from);
+    }
+
+    /// <summary>Those of another chunk.</summary>
+    public void ReadEntries(ref RecordReader from)
+    {
         for (var left = from.Int(); left > 0; left--)
         {
             var entry = new QueueEntry(new(from.ULong()), from.ULong(), from.Byte())

@@ -102,7 +102,7 @@ internal sealed partial class QueueRuntime
             }
         }
 
-        reason = reason.Length > QueueEntry.ReasonLength ? reason[..QueueEntry.ReasonLength] : reason;
+        reason = QueueEntry.Clip(reason);
         RecordRetried(now, end, reason);
         RecordDied(now, end, reason);
         Pump();
@@ -137,16 +137,18 @@ internal sealed partial class QueueRuntime
     }
 
     /// <summary>Goes on with a redrive that has a pace.</summary>
-    public void RedriveMore()
+    /// <returns>How many it brought back; 0 when there are no more.</returns>
+    public int RedriveMore(int most)
     {
-        if (Redriving is not { } job)
+        if (LastRedrive is not { GoesOn: true } job)
         {
-            return;
+            return 0;
         }
 
-        var entries = job.Selection.Of(_store, this, int.MaxValue, out _).Where(entry => entry.Due < job.Before).Take(job.PerSecond).ToArray();
-        Redriving = entries.Length < job.PerSecond ? null : job;
+        var entries = job.Choice.Take(Math.Min(most, DeadChoice.StepMost));
+        job.Moved += entries.Count;
         Redrive(entries, job.ToEnd);
+        return entries.Count;
     }
 
     /// <summary>Dead events are forgotten.</summary>

@@ -68,8 +68,8 @@ internal sealed partial class QueueRuntime
     /// <summary>Not served any more, while somebody still held it.</summary>
     public bool IsGone { get; set; }
 
-    /// <summary>A redrive that goes on; null when there is none.</summary>
-    public RedriveJob? Redriving { get; set; }
+    /// <summary>The redrive with a pace that goes on, or was the last to; null when there was none since the start.</summary>
+    public RedriveJob? LastRedrive { get; set; }
 
     public bool IsPaused => Plan.Paused || State.IsPaused;
 
@@ -94,12 +94,15 @@ internal sealed partial class QueueRuntime
     // Of those that are ready, how many have an entry: they failed before.
     private int _readyAgain;
 
-    /// <summary>The first due time of anything, µs since 1970.</summary>
+    /// <summary>The first end of a lease or of a wait for the next attempt, µs since 1970.</summary>
+    public long NextEntryDue => _due.TryPeek(out _, out var due) ? due : long.MaxValue;
+
+    /// <summary>The first due time of anything, µs since 1970. Looks at every worker that waits.</summary>
     public long NextDue
     {
         get
         {
-            var next = _due.TryPeek(out _, out var due) ? due : long.MaxValue;
+            var next = NextEntryDue;
             foreach (var waiter in _waiters)
             {
                 next = Math.Min(next, waiter.Until);

@@ -161,7 +161,7 @@ internal sealed partial class Backbone
                 var held = queue.Held(leases, gone);
                 done = held.Count;
                 settle(held);
-                Schedule(queue.NextDue);
+                Schedule(queue.NextEntryDue); // when a wait ends is scheduled since it began
             },
             scheduler,
             cancellation);
@@ -240,7 +240,7 @@ internal sealed partial class Backbone
         lock (Store.Gate)
         {
             queue.Fail(queue.Held(leases, []), end, reason);
-            Schedule(queue.NextDue);
+            Schedule(queue.NextEntryDue);
         }
     }
 }

@@ -36,13 +36,38 @@ internal sealed partial class Backbone
             {
                 queue.RecordSkips();
                 queue.DropOld(now);
-                queue.RedriveMore();
             }
         }
 
+        RedriveMore();
         Store.Files.Outcomes.CutBefore(OutcomesFrom());
         Warn();
         Tick();
+    }
+
+    /// <summary>A second's worth of every redrive that has a pace, in steps between which others have the gate.</summary>
+    private void RedriveMore()
+    {
+        QueueRuntime[] queues;
+        lock (Store.Gate)
+        {
+            queues = [.. _queues.Values.Where(queue => queue.LastRedrive is { GoesOn: true })];
+        }
+
+        foreach (var queue in queues)
+        {
+            var (left, moved) = (queue.LastRedrive!.PerSecond, 0);
+            do
+            {
+                lock (Store.Gate)
+                {
+                    var hasRoom = Store.Room(DeadChoice.StepMost * DeadChoice.EntryBytes, bringsData: false) == JournalRoom.Yes;
+                    moved = hasRoom ? queue.RedriveMore(left) : 0;
+                    left -= moved;
+                }
+            }
+            while (moved > 0 && left > 0);
+        }
     }
 
     /// <summary>Once when it begins, once when it is over.</summary>

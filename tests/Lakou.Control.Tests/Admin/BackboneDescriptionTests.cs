@@ -103,6 +103,20 @@ public sealed class BackboneDescriptionTests
     }
 
     [Fact]
+    public async Task Routes_that_open_the_backbone_are_named_in_AsyncAPI()
+    {
+        await using var world = await World.StartAsync(Backbone + """
+
+            listeners: { web: { address: "127.0.0.1:0" } }
+            routes:
+              events: { match: { host: events.example.org, path: "/v1/**" }, backbone: {} }
+              other: { match: { path: /other }, respond: {} }
+            """);
+
+        Assert.EndsWith("under the gateway's own addresses: `events` (events.example.org/v1/**).", (string?)(await world.GetAsync("/v1/asyncapi.json"))["info"]!["description"], StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Without_a_backbone_AsyncAPI_has_no_channels()
     {
         await using var world = await World.StartAsync(World.Hello);

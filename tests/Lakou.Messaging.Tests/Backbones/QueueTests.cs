@@ -4,6 +4,8 @@ namespace Lakou.Messaging.Tests.Backbones;
 
 public sealed class QueueTests
 {
+    private static readonly string s_reason = new('x', 256);
+
     private const string Orders = """
         topics: { orders: { partitions: 2 } }
         subscriptions: { billing: { topic: orders, order: key, retry: { first: 10ms, jitter: none, attempts: 3 } } }
@@ -74,12 +76,68 @@ public sealed class QueueTests
     }
 
     [Fact]
+    public async Task A_held_event_that_is_sent_again_is_a_duplicate_with_its_own_due_and_with_none_once_it_was_released()
+    {
+        await using var world = await World.StartAsync(Orders);
+        var later = await world.PublishAsync("orders", "one", id: "later", delay: TimeSpan.FromHours(1));
+        var soon = await world.PublishAsync("orders", "two", id: "soon", delay: TimeSpan.FromMilliseconds(1));
+        Assert.Equal("two", Assert.Single(await world.ReceiveAsync("billing", waitMs: 30_000)).Data);
+
+        var again = await world.PublishAsync("orders", "one", id: "later", delay: TimeSpan.FromHours(2));
+        var released = await world.PublishAsync("orders", "two", id: "soon", delay: TimeSpan.FromHours(2));
+
+        Assert.All([later, soon], one => Assert.Equal((false, null, true), (one.IsDuplicate, one.Offset, one.Due is not null)));
+        Assert.Equal((true, null, later.Due), (again.IsDuplicate, again.Offset, again.Due));
+        Assert.Equal((true, null, null), (released.IsDuplicate, released.Offset, released.Due));
+        Assert.Empty(await world.ReceiveAsync("billing"));
+    }
+
+    [Fact]
     public async Task A_worker_that_waits_gets_the_next_event()
     {
         await using var world = await World.StartAsync(Orders);
         var waiting = world.ReceiveAsync("billing", waitMs: 30_000);
         await world.PublishAsync("orders", "late");
         Assert.Equal("late", Assert.Single(await waiting).Data);
+    }
+
+    [Fact]
+    public async Task Entries_of_a_queue_that_are_too_many_for_one_chunk_of_a_snapshot_are_all_there_after_a_restart()
+    {
+        await using var world = await World.StartAsync("""
+            topics: { orders: { partitions: 1 } }
+            subscriptions: { billing: { topic: orders, retry: { attempts: 1 } } }
+            """);
+        for (var i = 0; i < 5; i++)
+        {
+            await RefuseAsync(await TakeAsync(1_000));
+        }
+
+        await TakeAsync(300);
+
+        await world.RestartAsync();
+
+        var facts = world.Queue("billing").State.Queue;
+        Assert.Equal((5_000, 300), (facts.Dead.Count, facts.Live.Count));
+        Assert.All(facts.Dead.Values, entry => Assert.Equal(s_reason, Assert.Single(entry.History).Reason));
+
+        async Task<List<Worked>> TakeAsync(int count)
+        {
+            await world.PublishManyAsync("orders", count);
+            List<Worked> taken = [];
+            while (taken.Count < count)
+            {
+                taken.AddRange(await world.ReceiveAsync("billing", count, waitMs: 10_000));
+            }
+
+            return taken;
+        }
+
+        async Task RefuseAsync(List<Worked> taken)
+        {
+            var (settlement, fault) = await world.Backbone.RefuseAsync(world.Queue("billing"), [.. taken.Select(one => one.Lease)], null, s_reason, null, TestContext.Current.CancellationToken);
+            Assert.Equal((taken.Count, null), (settlement.Done, fault));
+        }
     }
 
     [Fact]

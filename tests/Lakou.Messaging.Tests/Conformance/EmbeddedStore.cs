@@ -190,7 +190,7 @@ internal sealed class EmbeddedStore : IEventStore, IKeyStore
     }
 
     private IReadOnlyList<QueueEntry> Chosen(QueueRuntime queue, string? type)
-        => new DeadSelection([], type is null ? null : new EventFilter(new(new Dictionary<string, IReadOnlyList<string>> { ["type"] = [type] }))).Of(_backbone.Store, queue, int.MaxValue, out _);
+        => new DeadSelection([], type is null ? null : new EventFilter(new(new Dictionary<string, IReadOnlyList<string>> { ["type"] = [type] }))).Of(_backbone.Store, queue).Take(int.MaxValue);
 
     private string IdOf(string queue, QueueEntry entry)
     {

@@ -62,6 +62,15 @@ internal sealed class World : IAsyncDisposable
         return Assert.Single(receipt.Events);
     }
 
+    /// <summary>Publishes so many events without data together.</summary>
+    public async Task PublishManyAsync(string topic, int count)
+    {
+        var batch = $"[{string.Join(',', Enumerable.Range(0, count).Select(_ => $$"""{"specversion":"1.0","id":"{{Guid.NewGuid()}}","source":"/tests","type":"test"}"""))}]";
+        var receipt = await Backbone.AcceptAsync(
+            new() { Topic = topic, ContentType = "application/cloudevents-batch+json", Fields = [], Body = new ReadOnlySequence<byte>(Encoding.UTF8.GetBytes(batch)) }, Stop);
+        Assert.Equal((null, count), (receipt.Fault, receipt.Events.Count));
+    }
+
     public async Task<IReadOnlyList<Worked>> ReceiveAsync(string subscription, int max = 10, int waitMs = 0)
     {
         Assert.Null(Backbone.FindQueue(subscription, out var queue));

@@ -198,7 +198,7 @@ internal sealed class Run(int seed, SimulationOptions options)
         _backbone.FindQueue(name, out var queue);
         var toEnd = _random.Next(2) == 0;
         Say($"redrive {name}");
-        var redriven = _backbone.ChangeAsync(() => queue.Redrive(DeadSelection.All.Of(_backbone.Store, queue, 3, out _), toEnd), default).AsTask();
+        var redriven = _backbone.ChangeAsync(() => queue.Redrive(DeadSelection.All.Of(_backbone.Store, queue).Take(3), toEnd), default).AsTask();
         _pending.Add((redriven, () => redriven.GetAwaiter().GetResult(), null));
     }
 
@@ -309,7 +309,7 @@ internal sealed class Run(int seed, SimulationOptions options)
             foreach (var name in s_subscriptions)
             {
                 _backbone.FindQueue(name, out var queue);
-                queue.Redrive(WithGate(() => DeadSelection.All.Of(_backbone.Store, queue, int.MaxValue, out _)), toEnd: false);
+                queue.Redrive(WithGate(() => DeadSelection.All.Of(_backbone.Store, queue).Take(int.MaxValue)), toEnd: false);
             }
 
             Receive();

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.IO.Pipelines;
+using Lakou.Core.Events;
 using Lakou.Core.Faults;
 using Lakou.Gateway.Actions.Enqueue;
 using Lakou.Gateway.Observation;
@@ -15,7 +16,8 @@ internal delegate Task<Fault?> BackboneHandler(in BackboneRequest request);
 /// <param name="Scheduler">Where to continue after a wait.</param>
 /// <param name="Traceparent">Of the request, when a client sent one or somebody records.</param>
 /// <param name="Activity">The span of the request, when somebody records.</param>
-internal readonly record struct BackboneRequest(HttpContext Context, string Path, BackboneOptions Options, PipeScheduler? Scheduler, string? Traceparent, Activity? Activity);
+/// <param name="Counts">Where bytes are counted.</param>
+internal readonly record struct BackboneRequest(HttpContext Context, string Path, BackboneOptions Options, PipeScheduler? Scheduler, string? Traceparent, Activity? Activity, IByteCounts Counts);
 
 /// <summary>Hands a request to the backbone.</summary>
 internal sealed class BackboneAction(BackboneOptions options, EnqueueState state)
@@ -28,7 +30,7 @@ internal sealed class BackboneAction(BackboneOptions options, EnqueueState state
         var path = Uri.UnescapeDataString(exchange.ForwardPath.Span);
         var traceparent = exchange.Activity is not null || exchange.Features.Request.Headers.TraceParent.Count > 0 ? exchange.Trace.ToString() : null;
         var fault = state.Api is { } api
-            ? await api(new(context, path, options, exchange.Http.Features.Get<ILoopFeature>()?.Scheduler, traceparent, exchange.Activity))
+            ? await api(new(context, path, options, exchange.Http.Features.Get<ILoopFeature>()?.Scheduler, traceparent, exchange.Activity, exchange))
             : EnqueueFaults.NoBackbone.With("Send it again in a moment.");
         if (fault is not null)
         {

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using System.Text.Json.Nodes;
 
 namespace Lakou.Verbs.Subscriptions;
@@ -6,10 +7,11 @@ namespace Lakou.Verbs.Subscriptions;
 /// <summary><c>lakou subscriptions redrive NAME</c></summary>
 internal static class RedriveVerb
 {
-    // One request holds the store for as long as it takes to record so many.
+    // One request records so many.
     private const int Page = 1_000;
 
-    private static readonly TimeSpan s_pace = TimeSpan.FromSeconds(1);
+    // Lakou goes on once a second.
+    private static readonly TimeSpan s_look = TimeSpan.FromMilliseconds(500);
 
     public static Command Create()
     {
@@ -17,7 +19,7 @@ internal static class RedriveVerb
         var filter = AdminVerb.Filter("Only events whose attribute has this value, or begins so: `type=order.*`.");
         var to = new Option<string>("--to") { Description = "`front`: where they were; `end`: behind what was accepted since.", HelpName = "front|end", DefaultValueFactory = _ => "front" };
         to.AcceptOnlyFromAmong("front", "end");
-        var rate = new Option<int?>("--rate") { Description = "At most so many a second.", HelpName = "COUNT" };
+        var rate = new Option<int?>("--rate") { Description = "At most so many a second. Lakou does it by itself, the command follows: Ctrl-C ends the command alone.", HelpName = "COUNT" };
         rate.Validators.Add(result =>
         {
             if (result.GetValueOrDefault<int?>() is < 1)
@@ -25,50 +27,131 @@ internal static class RedriveVerb
                 result.AddError("--rate: a whole number from 1");
             }
         });
-        return AdminVerb.Create("redrive", "Brings dead events back, until all are back that were dead when it began.", [name, filter, to, rate], async (admin, parsed, isJson) =>
+        var stop = new Option<bool>("--stop") { Description = "Stops a redrive that was begun with --rate: what is left stays dead." };
+        var command = AdminVerb.Create("redrive", "Brings dead events back, until all are back that were dead when it began.", [name, filter, to, rate, stop], async (admin, parsed, isJson) =>
         {
-            var path = AdminVerb.Path(SubscriptionsVerb.Noun, parsed.GetRequiredValue(name), "/dead/redrive");
+            var path = AdminVerb.Path(SubscriptionsVerb.Noun, parsed.GetRequiredValue(name));
             var request = new JsonObject { ["to"] = parsed.GetRequiredValue(to) };
             if (AdminVerb.FilterOf(parsed.GetValue(filter)) is { } chosen)
             {
                 request["filter"] = chosen;
             }
 
-            var done = await RunAsync(admin, path, request, parsed.GetValue(rate) ?? Page, parsed.GetValue(rate) is null ? TimeSpan.Zero : s_pace);
-            Console.Out.WriteLine(isJson ? new JsonObject { ["done"] = done }.ToJsonString() : $"{done} event{(done == 1 ? "" : "s")} redriven");
+            var redrive = new Redrive(admin, path, isJson);
+            await (parsed.GetValue(stop) ? redrive.StopAsync() : parsed.GetValue(rate) is { } pace ? redrive.FollowAsync(request, pace) : redrive.RunAsync(request));
         });
+        command.Validators.Add(result =>
+        {
+            Option[] others = [filter, to, rate];
+            if (result.GetValue(stop) && others.Any(other => result.GetResult(other) is { Implicit: false }))
+            {
+                result.AddError("--stop goes neither with --filter nor with --to nor with --rate");
+            }
+        });
+        return command;
     }
 
-    private static async Task<long> RunAsync(Admin admin, string path, JsonObject request, int most, TimeSpan pace)
+    private sealed class Redrive(Admin admin, string path, bool isJson)
     {
-        var progress = new Progress("events redriven");
-        var (done, total) = (0L, long.MaxValue);
-        try
+        private readonly Progress _progress = new("events redriven");
+        private (long Done, long Left)? _shown;
+
+        /// <summary>As quick as it goes, a page after the other.</summary>
+        public Task RunAsync(JsonObject request) => WatchAsync(async () =>
         {
-            while (true)
+            var (done, left) = (0L, long.MaxValue);
+            while (left > 0)
             {
                 // The oldest go first, so what dies again meanwhile is not among those that were there.
-                request["max"] = Math.Min(most, total - done);
-                var answer = await admin.CallAsync(HttpMethod.Post, path, request.DeepClone());
-                var (some, left) = (answer!["done"]!.GetValue<long>(), answer["left"]!.GetValue<long>());
+                request["max"] = Math.Min(Page, left);
+                var answer = await admin.CallAsync(HttpMethod.Post, $"{path}/dead/redrive", request.DeepClone());
+                var some = Number(answer, "done");
                 done += some;
-                total = Math.Min(total, done + left);
-                progress.Show(done, total - done);
-                if (some == 0 || done >= total)
+                left = some == 0 ? 0 : Math.Min(left - some, Number(answer, "left"));
+                Show(done, left);
+            }
+        });
+
+        /// <summary>Begins one in Lakou, and looks how far it is.</summary>
+        public Task FollowAsync(JsonObject request, int rate) => WatchAsync(async () =>
+        {
+            request["rate"] = rate;
+            var answer = await admin.CallAsync(HttpMethod.Post, $"{path}/dead/redrive", request);
+            using var interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, _ => Leave());
+            Show(0, Number(answer, "left"));
+            while (true)
+            {
+                var redrive = (await admin.CallAsync(HttpMethod.Get, path))?["redrive"];
+                if ((string?)redrive?["began"] != (string?)answer!["began"])
                 {
-                    return done;
+                    throw new AdminException("the redrive goes on no more: another took its place, or Lakou was started anew");
                 }
 
-                await Task.Delay(pace, TimeProvider.System);
+                Show(Number(redrive, "moved"), Number(redrive, "left"));
+                switch ((string?)redrive!["state"])
+                {
+                    case "done":
+                        return;
+                    case "stopped":
+                        throw new AdminException("the redrive was stopped");
+                }
+
+                await Task.Delay(s_look, TimeProvider.System);
+            }
+        });
+
+        public async Task StopAsync()
+        {
+            var redrive = (await admin.CallAsync(HttpMethod.Delete, $"{path}/dead/redrive"))?["redrive"];
+            if (isJson)
+            {
+                AdminVerb.PrintJson(redrive);
+                return;
+            }
+
+            Console.Out.WriteLine(redrive is null ? "there is no redrive to stop" : $"the redrive is {redrive["state"]}: {redrive["moved"]} events redriven, {redrive["left"]} left");
+        }
+
+        private async Task WatchAsync(Func<Task> work)
+        {
+            try
+            {
+                await work();
+            }
+            catch (AdminException e) when (_shown is { } before)
+            {
+                throw new AdminException($"{e.Message}; {before.Done} events were redriven before, what is left is dead still");
+            }
+            finally
+            {
+                _progress.End();
+            }
+
+            if (!isJson)
+            {
+                var done = _shown!.Value.Done;
+                Console.Out.WriteLine($"{done} event{(done == 1 ? "" : "s")} redriven");
             }
         }
-        catch (AdminException e)
+
+        private void Show(long done, long left)
         {
-            throw new AdminException($"{e.Message}; {done} events were redriven before");
+            var isNews = _shown != (done, left);
+            _shown = (done, left);
+            _progress.Show(done, left);
+            if (isJson && isNews)
+            {
+                Console.Out.WriteLine(new JsonObject { ["done"] = done, ["left"] = left }.ToJsonString());
+            }
         }
-        finally
+
+        /// <summary>Said as the process ends.</summary>
+        private void Leave()
         {
-            progress.End();
+            _progress.End();
+            Console.Error.WriteLine($"lakou: the redrive goes on by itself{(_shown is { } shown ? $", {shown.Left} left" : "")}; --stop ends it");
         }
+
+        private static long Number(JsonNode? of, string name) => of![name]!.GetValue<long>();
     }
 }

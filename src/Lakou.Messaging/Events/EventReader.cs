@@ -26,7 +26,6 @@ internal static class EventReader
             return EventFaults.TooLarge.With($"the body is larger than {terms.Limits.BatchBytes} bytes");
         }
 
-        into.Reserve((int)body.Length); // frames are seldom longer than what they came in
         var fault = body.IsSingleSegment ? Read(contentType, headers, body.FirstSpan, terms, into) : ReadJoined(contentType, headers, body, terms, into);
         if (fault is not null)
         {

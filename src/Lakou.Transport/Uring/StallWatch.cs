@@ -41,11 +41,11 @@ internal sealed class StallWatch : IDisposable
                 {
                     seen = (seen.Loop, progress, false);
                 }
-                else if (!seen.Stalled)
+                else if (!seen.Stalled && seen.Loop.Running is { } running) // with nothing running it waits for the kernel, or for a core
                 {
                     seen.Stalled = true;
                     Interlocked.Increment(ref _stalls);
-                    _log.LogWarning("Event loop {Loop} has been held up for {Milliseconds} ms by {What}; something on it blocks", seen.Loop.Number, Period.TotalMilliseconds, seen.Loop.Running);
+                    _log.LogWarning("Event loop {Loop} has been held up for {Milliseconds} ms by {What}; something on it blocks", seen.Loop.Number, Period.TotalMilliseconds, running);
                 }
             }
         }

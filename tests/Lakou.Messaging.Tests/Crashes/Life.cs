@@ -182,6 +182,14 @@ internal sealed class Life
         => _backbone.FindQueue(name, out var queue) is not null ? null
             : (await AskAsync(() => _backbone.AcknowledgeAsync(queue, [.. leases], null, default), answer => answer.Fault)).Settlement;
 
+    public async Task ExtendAsync(string name, IEnumerable<LeaseToken> leases)
+    {
+        if (_backbone.FindQueue(name, out var queue) is null)
+        {
+            await AskAsync(() => _backbone.ExtendAsync(queue, [.. leases], null, null, default), answer => answer.Fault);
+        }
+    }
+
     /// <summary>Some time is over, and what was due is done.</summary>
     public void Pass(int seconds)
     {
@@ -317,14 +325,6 @@ internal sealed class Life
         if (_backbone.FindQueue(name, out var queue) is null)
         {
             await AskAsync(() => _backbone.RefuseAsync(queue, [.. leases], null, "no", null, default), answer => answer.Fault);
-        }
-    }
-
-    private async Task ExtendAsync(string name, IEnumerable<LeaseToken> leases)
-    {
-        if (_backbone.FindQueue(name, out var queue) is null)
-        {
-            await AskAsync(() => _backbone.ExtendAsync(queue, [.. leases], null, null, default), answer => answer.Fault);
         }
     }
 

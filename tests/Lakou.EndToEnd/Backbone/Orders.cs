@@ -74,29 +74,8 @@ internal sealed class Orders : IDisposable
     /// <summary>Reads the whole topic.</summary>
     public async Task CheckAsync(Uri address)
     {
-        HashSet<string> ids = [];
-        for (var partition = 0; partition < Partitions; partition++)
-        {
-            for (var next = 0ul; ;)
-            {
-                var page = await GetAsync(address, $"/v1/topics/orders/events?partition={partition}&offset={next}&max=1000");
-                var events = page.GetProperty("events").EnumerateArray().ToArray();
-                foreach (var one in events)
-                {
-                    var id = one.GetProperty("event").GetProperty("id").GetString()!;
-                    Assert.True(ids.Add(id), $"{id} is there twice");
-                    Assert.DoesNotContain(id, _refused);
-                    Assert.Equal(next++, one.GetProperty("offset").GetUInt64());
-                    Assert.True(!_accepted.TryGetValue(id, out var place) || place == (partition, next - 1), $"{id} was accepted at {place}, and is at {(partition, next - 1)}");
-                }
-
-                if (events.Length == 0)
-                {
-                    break;
-                }
-            }
-        }
-
-        Assert.Empty(_accepted.Keys.Except(ids));
+        var places = await Topic.ReadAsync(_http, address, "orders", Partitions);
+        Topic.Has(places, _accepted);
+        Assert.Empty(_refused.Intersect(places.Keys));
     }
 }

@@ -50,6 +50,50 @@ public sealed class BrokenDiskTests : IDisposable
         await _orders.CheckAsync(next.Gateway);
     }
 
+    [Fact]
+    public async Task A_journal_on_a_disk_that_is_read_only_for_a_while_goes_on_by_itself()
+    {
+        Programs.Need("strace", "strace");
+        await using var lakou = await RunningLakou.StartAsync("run", _folder.Write("lakou.yaml", Orders.Configuration("data")));
+        Assert.Equal(HttpStatusCode.Accepted, await PublishAsync(lakou));
+        var strace = await InjectAsync(lakou, "pwrite64:error=EROFS");
+        Assert.Equal(HttpStatusCode.InternalServerError, await PublishAsync(lakou)); // whether it will be stored is not known
+        Assert.Equal(HttpStatusCode.InsufficientStorage, await PublishAsync(lakou));
+        await lakou.LineAsync("The disk of the store is read-only");
+        await _orders.CheckAsync(lakou.Gateway);
+
+        strace.Kill();
+        await strace.WaitForExitAsync(Cancelled);
+        await lakou.LineAsync("The disk can be written again");
+        Assert.Equal(HttpStatusCode.Accepted, await PublishAsync(lakou));
+        await _orders.CheckAsync(lakou.Gateway);
+    }
+
+    [Fact]
+    public async Task A_file_system_that_became_read_only_is_read_and_has_all_that_was_accepted()
+    {
+        using var disk = await SmallDisk.Ext4Async(Path.Combine(_folder.Path, "disk"), "64M");
+        var start = () => RunningLakou.StartAsync(disk.Enter(Binary.Start("run", _folder.Write("lakou.yaml", Orders.Configuration("disk/data")))));
+        await using (var lakou = await start())
+        {
+            for (var batch = 0; batch < 20; batch++)
+            {
+                Assert.Equal(HttpStatusCode.Accepted, await PublishAsync(lakou));
+            }
+
+            await disk.BreakAsync();
+            Assert.NotEqual(HttpStatusCode.Accepted, await PublishAsync(lakou));
+            Assert.Equal(HttpStatusCode.InsufficientStorage, await PublishAsync(lakou));
+            await lakou.LineAsync("The disk of the store is read-only");
+            await _orders.CheckAsync(lakou.Gateway);
+        }
+
+        await disk.MountAgainAsync();
+        await using var next = await start();
+        await _orders.CheckAsync(next.Gateway);
+        Assert.Equal(HttpStatusCode.Accepted, await PublishAsync(next));
+    }
+
     /// <returns>Null when it was not answered.</returns>
     private async Task<HttpStatusCode?> PublishAsync(RunningLakou lakou)
     {

@@ -49,7 +49,7 @@ public sealed class FullDiskTests : IDisposable
             // There is room again.
             disk.Delete("filler");
             await PublishUntilAcceptedAsync(lakou);
-            await lakou.LineAsync("The disk has room again");
+            await lakou.LineAsync("The disk can be written again");
             Assert.False((await _orders.GetAsync(lakou.Admin, "/v1/store")).GetProperty("full").GetBoolean());
         }
 

@@ -20,7 +20,7 @@ internal sealed class SmallDisk : IDisposable
 
     /// <summary>An ext4 in a file beside the folder, that becomes read-only when something is wrong with it. Needs root, and a loop device.</summary>
     public static Task<SmallDisk> Ext4Async(string folder, string size) => MountAsync(
-        folder, ["--mount"], "--propagation=private", $"truncate -s {size} {folder}.ext4 && mkfs.ext4 -q {folder}.ext4 && mount -o loop,errors=remount-ro {folder}.ext4 {folder}");
+        folder, ["--mount"], "--propagation=private", $"truncate -s {size} {folder}.ext4 && mkfs.ext4 -q {folder}.ext4 && {Mount(folder)}");
 
     /// <summary>The same program, seeing this disk.</summary>
     public ProcessStartInfo Enter(ProcessStartInfo start)
@@ -39,8 +39,11 @@ internal sealed class SmallDisk : IDisposable
 
     public void Delete(string name) => File.Delete(In(name));
 
-    /// <summary>Runs a command of the shell where the disk is seen.</summary>
-    public async Task<Ended> RunAsync(string command) => await Programs.RunAsync(Enter(new ProcessStartInfo("sh", ["-c", command])));
+    /// <summary>An ext4 finds something wrong with itself, and is read-only from now on. A mount option would not do: a file is open for writing.</summary>
+    public Task BreakAsync() => RunAsync($"echo 1 > /sys/fs/ext4/$(basename $(findmnt -n -o SOURCE {_folder}))/trigger_fs_error && grep -q ' {_folder} .*emergency_ro' /proc/mounts");
+
+    /// <summary>An ext4 that was broken, as after a repair.</summary>
+    public Task MountAgainAsync() => RunAsync($"umount {_folder} && {{ e2fsck -p {_folder}.ext4 > /dev/null; {Mount(_folder)}; }}");
 
     public void Dispose()
     {
@@ -63,6 +66,14 @@ internal sealed class SmallDisk : IDisposable
         }
 
         return disk;
+    }
+
+    private static string Mount(string folder) => $"mount -o loop,errors=remount-ro {folder}.ext4 {folder}";
+
+    private async Task RunAsync(string command)
+    {
+        var ended = await Programs.RunAsync(Enter(new ProcessStartInfo("sh", ["-c", command])));
+        Assert.True(ended.Code == 0, $"{command}: {ended}");
     }
 
     private string In(string name) => $"/proc/{_holder.Id}/root{_folder}/{name}";

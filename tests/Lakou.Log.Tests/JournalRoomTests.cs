@@ -210,6 +210,7 @@ public sealed class JournalRoomTests
         await using var again = TestJournal.Open(disk.Kill(), options);
         Assert.Null(history.Check(again.Found));
         Assert.Equal(9, again.Found.Count);
+        Assert.Empty(again.Damages);
     }
 
     [Fact]

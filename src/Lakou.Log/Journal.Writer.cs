@@ -22,7 +22,7 @@ public sealed partial class Journal
     private volatile bool _isFull;
     private volatile bool _isReadOnly;
     private volatile bool _isHeld; // what is in _writing was refused by a disk that is read-only
-    private ulong _singleLsn;
+    private ulong _singleLsn; // the last that was written by itself
     private int _enough = 1;
 
     /// <summary>Begins to write, on a thread of its own, and prepares the segment to follow.</summary>

@@ -38,10 +38,9 @@ public sealed class BrokenDiskTests : IDisposable
             Assert.NotEqual(HttpStatusCode.Accepted, await PublishAsync(lakou));
             Assert.True(await lakou.ExitCodeAsync() == 4, lakou.Said);
 
-            Assert.EndsWith(
-                $"The store cannot be written any more: {operation} {_folder.Path}/data/journal/0000000000000001.journal: {reason}. Lakou ends; what it accepted is on disk. Look at the disk, then start it again",
-                lakou.Said.Split('\n').Last(line => line.Contains(" error ", StringComparison.Ordinal)),
-                StringComparison.Ordinal);
+            Assert.Matches( // the file that is written, or the one that is made to follow it
+                $@"The store cannot be written any more: {operation} {_folder.Path}/data/journal/(0000000000000001\.journal|spare): {reason}\. Lakou ends; what it accepted is on disk\. Look at the disk, then start it again$",
+                lakou.Said.Split('\n').Last(line => line.Contains(" error ", StringComparison.Ordinal)));
         }
 
         await using var next = await RunningLakou.StartAsync("run", file);
@@ -57,7 +56,7 @@ public sealed class BrokenDiskTests : IDisposable
         await using var lakou = await RunningLakou.StartAsync("run", _folder.Write("lakou.yaml", Orders.Configuration("data")));
         Assert.Equal(HttpStatusCode.Accepted, await PublishAsync(lakou));
         var strace = await InjectAsync(lakou, "pwrite64:error=EROFS");
-        Assert.Equal(HttpStatusCode.InternalServerError, await PublishAsync(lakou)); // whether it will be stored is not known
+        Assert.NotEqual(HttpStatusCode.Accepted, await PublishAsync(lakou));
         Assert.Equal(HttpStatusCode.InsufficientStorage, await PublishAsync(lakou));
         await lakou.LineAsync("The disk of the store is read-only");
         await _orders.CheckAsync(lakou.Gateway);

@@ -19,7 +19,7 @@ internal sealed class Orders : IDisposable
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     /// <summary>Ids of events that were answered with 202.</summary>
-    public IEnumerable<string> Accepted => _accepted.Keys;
+    public IReadOnlyCollection<string> Accepted => _accepted.Keys;
 
     /// <summary>A configuration with this topic, its store in a folder beside the file.</summary>
     public static string Configuration(string store) => $$"""
@@ -57,9 +57,9 @@ internal sealed class Orders : IDisposable
     }
 
     /// <summary>Events of <c>billing</c>.</summary>
-    public async Task<IReadOnlyList<(string Id, string Lease)>> ReceiveAsync(Uri address, int max)
+    public async Task<IReadOnlyList<(string Id, string Lease)>> ReceiveAsync(Uri address, int max, string wait = "0s")
     {
-        using var answer = await _http.PostAsJsonAsync(new Uri(address, "/v1/subscriptions/billing/receive"), new { max }, Cancelled);
+        using var answer = await _http.PostAsJsonAsync(new Uri(address, "/v1/subscriptions/billing/receive"), new { max, wait }, Cancelled);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         return [.. (await answer.Content.ReadFromJsonAsync<JsonElement>(Cancelled)).GetProperty("events").EnumerateArray()
             .Select(one => (one.GetProperty("event").GetProperty("id").GetString()!, one.GetProperty("lease").GetString()!))];

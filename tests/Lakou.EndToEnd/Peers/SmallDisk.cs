@@ -75,7 +75,7 @@ internal sealed class SmallDisk : IDisposable
         if (line != "mounted")
         {
             disk.Dispose();
-            Assert.Skip($"Nothing can be mounted here: {line}");
+            Assert.Skip($"Nothing can be mounted here: {line ?? "no namespaces"}");
         }
 
         return disk;

@@ -58,6 +58,12 @@ internal sealed class SegmentChain : IDisposable
 
             using (var file = _disk.OpenDirect(SparePath, create: true))
             {
+                // Trying would take what is left from those who write events, each time for a moment.
+                if (_disk.FreeBytes(_options.Directory) < _options.SegmentBytes - file.Length)
+                {
+                    throw new DiskException(DiskFailure.Full, $"cannot write {SparePath}: no room");
+                }
+
                 try
                 {
                     Fill(file, 0, (_options.SegmentBytes + IDisk.SectorBytes - 1) & -IDisk.SectorBytes);

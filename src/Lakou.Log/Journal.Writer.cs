@@ -21,6 +21,8 @@ public sealed partial class Journal
     private ITimer? _roomTimer;
     private volatile bool _isFull;
     private volatile bool _isReadOnly;
+    private volatile bool _isHeld; // what is in _writing was refused by a disk that is read-only
+    private ulong _singleLsn; // the last that was written by itself
     private int _enough = 1;
 
     /// <summary>Begins to write, on a thread of its own, and prepares the segment to follow.</summary>
@@ -59,13 +61,16 @@ public sealed partial class Journal
     {
         lock (_gate)
         {
-            if (_failure is not null || _filling.Records == 0)
+            if (_failure is not null || (_filling.Records == 0 && !_isHeld))
             {
                 return false;
             }
 
-            (_filling, _writing) = (_writing, _filling);
-            _filling.Begin(_writing.NextLsn);
+            if (!_isHeld)
+            {
+                (_filling, _writing) = (_writing, _filling);
+                _filling.Begin(_writing.NextLsn);
+            }
         }
 
         return Commit();
@@ -122,12 +127,17 @@ public sealed partial class Journal
     {
         lock (_gate)
         {
-            while (_filling.Records == 0 && !_stopping && _failure is null)
+            if (_isHeld && !_stopping)
+            {
+                Monitor.Wait(_gate, RoomInterval);
+            }
+
+            while (_filling.Records == 0 && !_isHeld && !_stopping && _failure is null)
             {
                 Monitor.Wait(_gate);
             }
 
-            if (_failure is not null || _filling.Records == 0)
+            if (_failure is not null || (_isHeld ? _stopping : _filling.Records == 0))
             {
                 _isClosed = true;
                 return false;
@@ -181,13 +191,10 @@ public sealed partial class Journal
         {
             var started = _time.GetTimestamp();
             _batchTime = _time.GetMicroseconds();
-            if (_options.Sync == SyncMode.Each)
+            if (!(_options.Sync == SyncMode.Each ? TryWriteEach(batch) : TryWrite(batch)))
             {
-                WriteEach(batch);
-            }
-            else
-            {
-                Write(batch);
+                Hold(batch);
+                return false;
             }
 
             took = _time.GetElapsedTime(started);
@@ -203,6 +210,7 @@ public sealed partial class Journal
 
         lock (_gate)
         {
+            _isHeld = false;
             _committedLsn = batch.NextLsn - 1;
             _linger.Observe(took, batch.Waiting);
             _enough = _linger.Enough;
@@ -218,11 +226,35 @@ public sealed partial class Journal
         return true;
     }
 
-    private void Write(CommitBatch batch)
+    /// <summary>
+    /// The disk became read-only. What it refused keeps its place in the order and is tried again; nobody waits for it, and until it is written nothing new is taken.
+    /// </summary>
+    private void Hold(CommitBatch batch)
+    {
+        CommitBatch filling;
+        lock (_gate)
+        {
+            _isHeld = true;
+            filling = _filling;
+        }
+
+        batch.Release(ReadOnly()); // neither gets anybody who waits from now on
+        filling.Release(ReadOnly());
+        WakeRoom();
+    }
+
+    private static JournalException ReadOnly() => new("the disk became read-only, and this is written when it can be: nobody knows whether it will be");
+
+    /// <returns>False when nothing was written, because the disk is read-only.</returns>
+    private bool TryWrite(CommitBatch batch)
     {
         var head = HeadOf(batch.FirstLsn, batch.Records);
         var bytes = batch.Seal(head, _chain.PlaceOf(batch.DiskBytes, head), out var checksum);
-        _chain.Write(bytes);
+        if (!_chain.TryWrite(bytes))
+        {
+            return false;
+        }
+
         if (_options.Sync != SyncMode.Os)
         {
             _chain.Sync();
@@ -230,12 +262,19 @@ public sealed partial class Journal
 
         _previous = checksum;
         Statistics.Count(batch.Records, bytes.Length);
+        return true;
     }
 
-    private void WriteEach(CommitBatch batch)
+    /// <summary>Likewise; goes on behind what was written before the disk refused.</summary>
+    private bool TryWriteEach(CommitBatch batch)
     {
         foreach (var record in new BatchRecords(batch.Bytes[BatchFormat.HeadBytes..], batch.FirstLsn))
         {
+            if (record.Lsn <= _singleLsn)
+            {
+                continue;
+            }
+
             var length = BatchFormat.HeadBytes + BatchFormat.RecordBytes(record.Payload.Length);
             var whole = BatchFormat.Align(length);
             if (_single.Length < whole)
@@ -248,11 +287,17 @@ public sealed partial class Journal
             bytes[length..].Clear();
             var head = HeadOf(record.Lsn, 1);
             var checksum = BatchFormat.Seal(bytes[..length], head, _chain.PlaceOf(whole, head));
-            _chain.Write(bytes);
+            if (!_chain.TryWrite(bytes))
+            {
+                return false;
+            }
+
             _chain.Sync();
-            _previous = checksum;
+            (_previous, _singleLsn) = (checksum, record.Lsn);
             Statistics.Count(1, whole);
         }
+
+        return true;
     }
 
     private BatchHead HeadOf(ulong firstLsn, int records) => new()

@@ -22,7 +22,7 @@ public enum JournalRoom
 /// <summary>
 /// Records in one order, durable before anybody is told. Appending fills a batch in memory; a writer thread takes what has gathered, writes it with one
 /// write and one sync, hands it to its follower, and then releases all who waited for it. A failed write or sync ends the journal: what is on the disk is
-/// not known any more, so nobody is answered and the process has to start again.
+/// not known any more, so nobody is answered and the process has to start again. A write that a read-only disk refuses is tried again.
 /// </summary>
 public sealed partial class Journal : IAsyncDisposable
 {
@@ -70,6 +70,9 @@ public sealed partial class Journal : IAsyncDisposable
 
     /// <summary>The newest record that is durable (with <see cref="SyncMode.Os"/>: written).</summary>
     public ulong CommittedLsn => Volatile.Read(ref _committedLsn);
+
+    /// <summary>Whether nothing can be appended because the disk is read-only. It is tried again every second.</summary>
+    public bool IsReadOnly => _isReadOnly || _isHeld;
 
     /// <summary>What is known of syncs, for metrics.</summary>
     public JournalStatistics Statistics { get; } = new();
@@ -126,14 +129,14 @@ public sealed partial class Journal : IAsyncDisposable
             // Until they are written, both batches may have to go to the prepared file, of which the end of the current one is no part.
             var pending = _filling.DiskBytesWith(bytes) + _writing.DiskBytes;
             var room = _chain.HasSpare ? _options.SegmentBytes - SegmentFormat.HeadBytes : _chain.Left;
-            var fits = pending <= room - (spare ? _options.SegmentBytes / 4 : 0) && !_isReadOnly;
+            var fits = pending <= room - (spare ? _options.SegmentBytes / 4 : 0) && !IsReadOnly;
             if (fits && _failure is null && (_filling.Records == 0 || pending <= _options.PendingBytes))
             {
                 return JournalRoom.Yes;
             }
 
             _room ??= new(TaskCreationOptions.RunContinuationsAsynchronously);
-            return !fits && _isFull ? JournalRoom.Full : JournalRoom.Wait;
+            return !fits && (_isFull || _isHeld) ? JournalRoom.Full : JournalRoom.Wait;
         }
     }
 
@@ -177,7 +180,7 @@ public sealed partial class Journal : IAsyncDisposable
     /// <summary>Waits until a record is durable.</summary>
     /// <param name="lsn">Of the record.</param>
     /// <param name="scheduler">Where to continue; null for the thread pool.</param>
-    /// <exception cref="JournalException">The journal has failed, and nobody knows whether the record is durable.</exception>
+    /// <exception cref="JournalException">The journal has failed, or the disk is read-only, and nobody knows whether the record is, or will be, durable.</exception>
     public ValueTask CommittedAsync(ulong lsn, PipeScheduler? scheduler = null)
     {
         lock (_gate)
@@ -188,6 +191,11 @@ public sealed partial class Journal : IAsyncDisposable
             }
 
             ThrowIfFailed();
+            if (_isHeld)
+            {
+                throw ReadOnly();
+            }
+
             ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(lsn, _filling.NextLsn);
             var waiter = _freeWaiters ?? new CommitWaiter(GiveBack);
             _freeWaiters = waiter.Next;

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Lakou.Core.Configuration;
 using Lakou.Core.Faults;
 using Lakou.Messaging.Store;
@@ -54,12 +55,31 @@ internal sealed partial class Backbone
             return;
         }
 
+        lock (Store.Gate)
+        {
+            if (IsKnown(plan))
+            {
+                // Nothing is written, so it needs no room: a start on a full disk serves what is there.
+                DeclareTopics(plan);
+                DeclareSubscriptions(plan);
+                return;
+            }
+        }
+
         // Files of new topics are there once their record is committed; queues look at them.
         if ((await DeclareAsync(() => DeclareTopics(plan)) ?? await DeclareAsync(() => DeclareSubscriptions(plan))) is { } fault)
         {
             problems.Add("store.path", fault.Detail);
         }
     }
+
+    private bool IsKnown(BackbonePlan plan)
+        => plan.Topics.Keys.All(name => IsKnown(Find(name), isByHand: false, "")) && plan.Subscriptions.Keys.All(name => IsKnown(FindSubscription(name), isByHand: false, ""));
+
+    /// <summary>Whether the store has this declaration already.</summary>
+    private static bool IsKnown([NotNullWhen(true)] TopicState? state, bool isByHand, string options) => state is not null && state.IsByHand == isByHand && state.Options == options;
+
+    private static bool IsKnown([NotNullWhen(true)] SubscriptionState? state, bool isByHand, string options) => state is not null && state.IsByHand == isByHand && state.Options == options;
 
     private void DeclareTopics(BackbonePlan plan)
     {
@@ -105,7 +125,7 @@ internal sealed partial class Backbone
     {
         _segmentBytes[plan.Name] = plan.SegmentBytes;
         var state = Find(plan.Name);
-        if (state is null || state.IsByHand != isByHand || state.Options != options)
+        if (!IsKnown(state, isByHand, options))
         {
             if (state is null)
             {
@@ -135,7 +155,7 @@ internal sealed partial class Backbone
     {
         var topic = _topics[plan.Topic];
         var state = FindSubscription(plan.Name);
-        if (state is null || state.IsByHand != isByHand || state.Options != options)
+        if (!IsKnown(state, isByHand, options))
         {
             var record = Store.Begin(RecordKind.SubscriptionDeclared).Int(state?.Id ?? Store.State.NextId).Text(plan.Name).Int(topic.State.Id).Byte((byte)plan.Mode).Flag(isByHand).Text(options);
             var offsets = StartOf(topic, plan.Start);

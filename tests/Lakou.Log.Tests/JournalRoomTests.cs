@@ -162,9 +162,85 @@ public sealed class JournalRoomTests
     }
 
     [Theory]
+    [InlineData(SyncMode.Group)]
+    [InlineData(SyncMode.Each)]
+    [InlineData(SyncMode.Os)]
+    public async Task What_a_read_only_disk_refuses_is_answered_to_nobody_and_written_when_it_can_be(SyncMode mode)
+    {
+        var disk = new SimulatedDisk();
+        var options = TestJournal.Small with { Sync = mode };
+        var history = new History();
+        await using (var journal = TestJournal.Open(disk, options))
+        {
+            journal.Journal.PrepareOnce();
+            await CommitWhileAsync(journal, history, spare: true, most: 3);
+
+            // Two in the batch, and one more that joins the next while it is written; in mode each the first of them is written.
+            Task[] refused = [AppendAsync(journal, history), AppendAsync(journal, history)];
+            var left = mode == SyncMode.Each ? 1 : 0;
+            disk.Happening = (operation, _) =>
+            {
+                if (operation == DiskOperation.Write && left-- == 0)
+                {
+                    disk.IsReadOnly = true;
+                    refused = [.. refused, AppendAsync(journal, history)];
+                }
+            };
+            Assert.False(journal.Journal.CommitOnce());
+            Assert.Equal(3, refused.Length);
+            foreach (var one in refused)
+            {
+                await Assert.ThrowsAsync<JournalException>(() => one.WaitAsync(Guard));
+            }
+
+            Assert.Equal(JournalRoom.Full, journal.Journal.Room(20, spare: false));
+            Assert.Throws<JournalException>(() => { _ = journal.Journal.CommittedAsync(5); });
+            Assert.True(journal.Journal.CommittedAsync(3).IsCompletedSuccessfully);
+            Assert.False(journal.Journal.CommitOnce());
+            Assert.Equal((true, 3ul, false), (journal.Journal.IsReadOnly, journal.Journal.CommittedLsn, journal.Journal.Failed.IsCompleted));
+
+            disk.Happening = null;
+            disk.IsReadOnly = false;
+            Assert.True(journal.Journal.CommitOnce());
+            Assert.Equal((false, 5ul), (journal.Journal.IsReadOnly, journal.Journal.CommittedLsn));
+            Assert.True(journal.Journal.CommitOnce());
+            await CommitWhileAsync(journal, history, spare: true, most: 3);
+        }
+
+        await using var again = TestJournal.Open(disk.Kill(), options);
+        Assert.Null(history.Check(again.Found));
+        Assert.Equal(9, again.Found.Count);
+        Assert.Empty(again.Damages);
+    }
+
+    [Fact]
+    public async Task A_started_journal_tries_a_read_only_disk_again_until_it_stops()
+    {
+        var disk = new SimulatedDisk();
+        var journal = TestJournal.Open(disk);
+        await journal.FillAsync(1, 1);
+        journal.Journal.PrepareOnce();
+        journal.Journal.Start();
+        disk.IsReadOnly = true;
+        await Assert.ThrowsAsync<JournalException>(() => journal.Journal.CommittedAsync(journal.Journal.Append(TestJournal.Record(2))).AsTask().WaitAsync(Guard));
+        disk.IsReadOnly = false;
+        while (journal.Journal.Room(20, spare: true) != JournalRoom.Yes)
+        {
+            await journal.Journal.RoomAsync().WaitAsync(Guard);
+        }
+
+        await journal.Journal.CommittedAsync(journal.Journal.Append(TestJournal.Record(3))).AsTask().WaitAsync(Guard);
+        Assert.Equal(3ul, journal.Journal.CommittedLsn);
+
+        disk.IsReadOnly = true;
+        await Assert.ThrowsAsync<JournalException>(() => journal.Journal.CommittedAsync(journal.Journal.Append(TestJournal.Record(4))).AsTask().WaitAsync(Guard));
+        await journal.DisposeAsync().AsTask().WaitAsync(Guard);
+    }
+
+    [Theory]
     [InlineData(false, DiskFailure.Broken)]
-    [InlineData(false, DiskFailure.ReadOnly)]
     [InlineData(false, DiskFailure.Full)]
+    [InlineData(true, DiskFailure.ReadOnly)]
     [InlineData(true, DiskFailure.Broken)]
     [InlineData(true, DiskFailure.Full)]
     public async Task A_commit_that_fails_ends_the_journal(bool isSync, DiskFailure failure)
@@ -216,6 +292,13 @@ public sealed class JournalRoomTests
         disk.FailAt(disk.Operations + 2, DiskFailure.Broken);
         await Assert.ThrowsAsync<JournalException>(() => journal.Journal.CommittedAsync(journal.Journal.Append(TestJournal.Record(2))).AsTask().WaitAsync(Guard));
         await journal.DisposeAsync().AsTask().WaitAsync(Guard);
+    }
+
+    private static Task AppendAsync(TestJournal journal, History history)
+    {
+        var record = TestJournal.Record(history.Appended);
+        history.Append(record);
+        return journal.Journal.CommittedAsync(journal.Journal.Append(record)).AsTask();
     }
 
     private static async Task CommitWhileAsync(TestJournal journal, History history, bool spare, int most = int.MaxValue)

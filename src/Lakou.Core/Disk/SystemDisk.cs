@@ -144,7 +144,7 @@ public sealed class SystemDisk : IDisk
             ReadOnlyFileSystem or NotPermitted or NoAccess => DiskFailure.ReadOnly,
             _ => DiskFailure.Broken,
         },
-        $"cannot {operation} {path}: {inner?.Message ?? Marshal.GetPInvokeErrorMessage(error)}",
+        $"cannot {operation} {path}: {(inner is null || error > 0 ? Marshal.GetPInvokeErrorMessage(error) : inner.Message)}", // the runtime's has the path once more
         inner);
 
     private static T Try<T>(string operation, string path, Func<T> action)

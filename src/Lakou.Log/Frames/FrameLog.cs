@@ -161,7 +161,15 @@ public sealed partial class FrameLog : IDisposable
     {
         lock (_gate)
         {
-            FlushTail();
+            try
+            {
+                FlushTail();
+            }
+            catch (DiskException)
+            {
+                // The journal has what was not written.
+            }
+
             _isDisposed = true;
             ReturnTail();
             _segments.ForEach(segment => segment.Dispose());

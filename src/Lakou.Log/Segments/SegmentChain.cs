@@ -58,6 +58,12 @@ internal sealed class SegmentChain : IDisposable
 
             using (var file = _disk.OpenDirect(SparePath, create: true))
             {
+                // Trying would take what is left from those who write events, each time for a moment.
+                if (_disk.FreeBytes(_options.Directory) < _options.SegmentBytes - file.Length)
+                {
+                    throw new DiskException(DiskFailure.Full, $"cannot write {SparePath}: no room");
+                }
+
                 try
                 {
                     Fill(file, 0, (_options.SegmentBytes + IDisk.SectorBytes - 1) & -IDisk.SectorBytes);
@@ -104,10 +110,20 @@ internal sealed class SegmentChain : IDisposable
     }
 
     /// <summary>Puts a sealed batch, padded to its alignment, in its place.</summary>
-    public void Write(ReadOnlySpan<byte> batch)
+    /// <returns>False when the disk is read-only: nothing of it counts, and its place is still the next.</returns>
+    public bool TryWrite(ReadOnlySpan<byte> batch)
     {
-        _file!.Write(batch, _position);
+        try
+        {
+            _file!.Write(batch, _position);
+        }
+        catch (DiskException e) when (e.Failure == DiskFailure.ReadOnly)
+        {
+            return false;
+        }
+
         Volatile.Write(ref _position, _position + batch.Length);
+        return true;
     }
 
     public void Sync() => _file!.Sync();

@@ -85,13 +85,18 @@ internal sealed partial class BackboneStore : IAsyncDisposable
     /// <summary>Whether publishing is refused because the disk is full.</summary>
     public bool IsFull => Room(0, bringsData: true) == JournalRoom.Full;
 
+    /// <summary>Whether everything that changes something is refused because the disk is read-only.</summary>
+    public bool IsReadOnly => _journal.IsReadOnly;
+
     /// <summary>Waits for room, outside the gate.</summary>
     /// <returns>Null to ask again; else why there will be none soon.</returns>
     public async ValueTask<Fault?> RoomAsync(JournalRoom room, CancellationToken cancellation)
     {
         if (room == JournalRoom.Full)
         {
-            return StoreFaults.Full.With($"no room for events in {_settings.Plan.Path}: free some of the disk, or lower the retention of topics", FullRetry);
+            return StoreFaults.Full.With(
+                IsReadOnly ? $"{_settings.Plan.Path} is read-only: look at its disk, and make it writable" : $"no room for events in {_settings.Plan.Path}: free some of the disk, or lower the retention of topics",
+                FullRetry);
         }
 
         await _journal.RoomAsync().WaitAsync(cancellation);

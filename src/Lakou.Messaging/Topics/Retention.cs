@@ -76,13 +76,17 @@ internal sealed partial class Backbone
         if (_isFull != Store.IsFull)
         {
             _isFull = !_isFull;
-            if (_isFull)
+            if (_isFull && Store.IsReadOnly)
+            {
+                _log.LogError("The disk of the store is read-only: all that changes something is refused (507), reading of topics goes on. Look at the disk, and make it writable");
+            }
+            else if (_isFull)
             {
                 _log.LogError("The disk has no room for more events: publishing is refused (507), reading and acknowledging go on. Free some of it, or lower the retention of topics");
             }
             else
             {
-                _log.LogInformation("The disk has room again: events are accepted");
+                _log.LogInformation("The disk can be written again: events are accepted");
             }
         }
 

@@ -10,21 +10,26 @@ namespace Lakou.EndToEnd.Backbone;
 /// <summary>The real binary is killed again and again while producers and workers are at it, and then everything that anybody was told is looked up.</summary>
 public sealed class KillTests : IDisposable
 {
+    private const int Partitions = 4;
     private const int Producers = 3;
     private const int Workers = 2;
-    private const int MostBetweenKills = 30; // accepted events
+    private const int Attempts = 3;
+    private const int MostBetweenKills = 30; // answers
 
-    private static readonly int s_kills = int.Parse(Environment.GetEnvironmentVariable("LAKOU_KILLS") ?? "20", CultureInfo.InvariantCulture);
+    private static readonly int s_kills = int.Parse(Environment.GetEnvironmentVariable("LAKOU_KILLS") ?? "12", CultureInfo.InvariantCulture);
 
     private readonly TemporaryFolder _folder = new();
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(30) };
     private readonly ConcurrentDictionary<string, (int Partition, ulong Offset)> _accepted = [];
     private readonly ConcurrentDictionary<string, bool> _acknowledged = [];
-    private readonly ConcurrentDictionary<string, bool> _finishing = [];
+    private readonly ConcurrentDictionary<string, bool> _ending = [];
     private readonly ConcurrentQueue<string> _broken = [];
     private readonly SemaphoreSlim _progress = new(0);
+    private readonly DeadEvents _dead;
     private volatile Uri _address = new("http://127.0.0.1:9");
     private volatile bool _isPublishing = true;
+
+    public KillTests() => _dead = new(_http, "billing");
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
@@ -38,14 +43,14 @@ public sealed class KillTests : IDisposable
     [Fact]
     public async Task What_was_answered_outlives_every_kill()
     {
-        var file = _folder.Write("lakou.yaml", """
+        var file = _folder.Write("lakou.yaml", $$"""
             listeners: { web: { address: "127.0.0.1:0" } }
             admin: { address: "127.0.0.1:0" }
             log: { access: off }
             store: { path: data, segment: 4MiB }
-            topics: { orders: { partitions: 4 } }
-            subscriptions: { billing: { topic: orders, order: key, lease: 1s, retry: { first: 10ms, attempts: 1000 } } }
-            routes: { api: { match: { path: "/v1/**" }, backbone: {} } }
+            topics: { orders: { partitions: {{Partitions}} } }
+            subscriptions: { billing: { topic: orders, order: key, lease: 1s, retry: { first: 10ms, attempts: {{Attempts}} } } }
+            routes: { api: { match: { path: "/v1/**" }, backbone: { operate: true } } }
             """);
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(Cancelled);
         var producing = Enumerable.Range(0, Producers).Select(producer => ProduceAsync(producer, ending.Token)).ToArray();
@@ -54,7 +59,7 @@ public sealed class KillTests : IDisposable
         for (var kill = 0; kill < s_kills; kill++)
         {
             await using var lakou = await RunningLakou.StartAsync("run", file);
-            _address = lakou.Gateway;
+            await CheckDeadAsync(lakou, kill);
             for (var left = random.Next(1, MostBetweenKills); left > 0; left--)
             {
                 Assert.True(await _progress.WaitAsync(TimeSpan.FromSeconds(60), Cancelled), lakou.Said);
@@ -64,18 +69,48 @@ public sealed class KillTests : IDisposable
         // Nothing goes wrong any more: everything is worked off.
         _isPublishing = false;
         await using var last = await RunningLakou.StartAsync("run", file);
-        _address = last.Gateway;
+        await CheckDeadAsync(last, s_kills);
         await Task.WhenAll(producing);
-        while (_broken.IsEmpty && _accepted.Keys.Any(id => !_acknowledged.ContainsKey(id) && !_finishing.ContainsKey(id)))
-        {
-            Assert.True(await _progress.WaitAsync(TimeSpan.FromSeconds(60), Cancelled), $"{_accepted.Count - _acknowledged.Count} events never came\n{last.Said}");
-        }
-
+        await UntilWorkedOffAsync(last);
         await ending.CancelAsync();
         await Task.WhenAll(working);
+
         Assert.Empty(_broken);
         Assert.DoesNotContain("damaged", last.Said, StringComparison.Ordinal);
-        await CheckTopicAsync();
+        Topic.Has(await Topic.ReadAsync(_http, _address, "orders", Partitions), _accepted);
+        var dead = await _dead.CheckAsync(_address);
+        Assert.Empty(_accepted.Keys.Except(_ending.Keys).Except(dead.Keys));
+        Assert.Empty(_acknowledged.Keys.Intersect(dead.Keys));
+        Assert.NotEmpty(dead);
+    }
+
+    /// <summary>Of all lives before. Then others see the new one, and nothing that was answered in an older one counts for it.</summary>
+    private async Task CheckDeadAsync(RunningLakou lakou, int life)
+    {
+        var dead = await _dead.CheckAsync(lakou.Gateway);
+        var id = $"life-{life}";
+        _accepted[id] = Assert.NotNull(await PublishAsync(lakou.Gateway, id, "life", Cancelled));
+        _dead.Remember(dead);
+        while (_progress.Wait(0, Cancelled))
+        {
+        }
+
+        _address = lakou.Gateway;
+    }
+
+    private async Task UntilWorkedOffAsync(RunningLakou lakou)
+    {
+        for (var tries = 0; _broken.IsEmpty; tries++)
+        {
+            var billing = await _http.GetFromJsonAsync<JsonElement>(new Uri(lakou.Gateway, "/v1/subscriptions/billing"), Cancelled);
+            if (billing.GetProperty("lag").GetInt64() == 0)
+            {
+                return;
+            }
+
+            Assert.True(tries < 6000, $"not worked off: {billing}\n{lakou.Said}");
+            await Task.Delay(TimeSpan.FromMilliseconds(10), TimeProvider.System, Cancelled);
+        }
     }
 
     /// <summary>One event after the other; what was not answered is sent again under its id.</summary>
@@ -86,7 +121,7 @@ public sealed class KillTests : IDisposable
             var id = $"{producer}-{number}";
             while (!_accepted.ContainsKey(id))
             {
-                if (await TryAsync(() => PublishAsync(id, $"{producer}", ending)) is { } place)
+                if (await TryAsync(() => PublishAsync(_address, id, $"{producer}", ending)) is { } place)
                 {
                     _accepted[id] = place;
                     _progress.Release();
@@ -95,9 +130,9 @@ public sealed class KillTests : IDisposable
         }
     }
 
-    private async Task<(int Partition, ulong Offset)?> PublishAsync(string id, string key, CancellationToken ending)
+    private async Task<(int Partition, ulong Offset)?> PublishAsync(Uri address, string id, string key, CancellationToken ending)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(_address, "/v1/topics/orders/events")) { Content = new StringContent(id) };
+        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(address, "/v1/topics/orders/events")) { Content = new StringContent(id) };
         foreach (var (name, value) in new[] { ("specversion", "1.0"), ("id", id), ("source", "/load"), ("type", "t"), ("subject", key) })
         {
             request.Headers.Add($"ce-{name}", value);
@@ -119,89 +154,85 @@ public sealed class KillTests : IDisposable
         {
             await TryAsync(async Task<bool?> () =>
             {
-                var (leases, ids) = await ReceiveAsync(ending);
-                if (leases.Length == 0)
+                foreach (var one in await ReceiveAsync(ending))
                 {
-                    return true;
+                    await (IsHopeless(one.Id) ? RefuseAsync(one, ending) : AcknowledgeAsync(one, ending));
+                    _progress.Release();
                 }
 
-                // An acknowledgement that is not answered may have been made.
-                Array.ForEach(ids, id => _finishing[id] = true);
-                using var answer = await _http.PostAsJsonAsync(new Uri(_address, "/v1/subscriptions/billing/ack"), new { leases }, ending);
-                var settled = await answer.Content.ReadFromJsonAsync<JsonElement>(ending);
-                if (answer.IsSuccessStatusCode && settled.GetProperty("done").GetInt32() == leases.Length)
-                {
-                    Array.ForEach(ids, id => _acknowledged[id] = true);
-                }
-
-                _progress.Release();
                 return true;
             });
         }
     }
 
-    private async Task<(string[] Leases, string[] Ids)> ReceiveAsync(CancellationToken ending)
+    /// <summary>Each fourth event of a producer fails until it is dead.</summary>
+    private static bool IsHopeless(string id) => NumberOf(id) % 4 == 3;
+
+    private static int NumberOf(string id) => int.Parse(id.Split('-')[1], CultureInfo.InvariantCulture);
+
+    private async Task AcknowledgeAsync(Given given, CancellationToken ending)
+    {
+        _ending[given.Id] = true; // one that is not answered may have been made
+        if (await SettleAsync("ack", new { leases = new[] { given.Lease } }, ending))
+        {
+            _acknowledged[given.Id] = true;
+        }
+    }
+
+    private async Task RefuseAsync(Given given, CancellationToken ending)
+    {
+        var (reason, isLast) = ($"no-{given.Id}-{given.Attempt}", given.Attempt == Attempts);
+        if (isLast)
+        {
+            _ending[given.Id] = true;
+        }
+
+        if (await SettleAsync("nack", new { leases = new[] { given.Lease }, reason }, ending))
+        {
+            _dead.Refused(given.Id, reason, isLast);
+        }
+    }
+
+    /// <returns>Whether it is known that it was made.</returns>
+    private async Task<bool> SettleAsync(string verb, object request, CancellationToken ending)
+    {
+        using var answer = await _http.PostAsJsonAsync(new Uri(_address, $"/v1/subscriptions/billing/{verb}"), request, ending);
+        return answer.IsSuccessStatusCode && (await answer.Content.ReadFromJsonAsync<JsonElement>(ending)).GetProperty("done").GetInt32() == 1;
+    }
+
+    private async Task<IReadOnlyList<Given>> ReceiveAsync(CancellationToken ending)
     {
         using var answer = await _http.PostAsJsonAsync(new Uri(_address, "/v1/subscriptions/billing/receive"), new { max = 10, wait = "500ms" }, ending);
         answer.EnsureSuccessStatusCode();
-        List<string> leases = [], ids = [];
+        List<Given> given = [];
         foreach (var one in (await answer.Content.ReadFromJsonAsync<JsonElement>(ending)).GetProperty("events").EnumerateArray())
         {
             var id = one.GetProperty("event").GetProperty("id").GetString()!;
-            leases.Add(one.GetProperty("lease").GetString()!);
-            ids.Add(id);
-            CheckDelivery(id, one.GetProperty("event").GetProperty("data").GetString()!);
+            given.Add(new(id, one.GetProperty("lease").GetString()!, one.GetProperty("attempt").GetInt32()));
+            await CheckDeliveryAsync(id, one.GetProperty("event").GetProperty("data").GetString()!);
         }
 
-        return ([.. leases], [.. ids]);
+        return given;
     }
 
-    private void CheckDelivery(string id, string data)
+    private async Task CheckDeliveryAsync(string id, string data)
     {
         if (data != id)
         {
             _broken.Enqueue($"{id} came with {data}");
         }
 
-        if (_acknowledged.ContainsKey(id))
+        if (_acknowledged.ContainsKey(id) || _dead.Has(id))
         {
-            _broken.Enqueue($"{id} came again, and was acknowledged");
+            _broken.Enqueue($"{id} came again, and was {(_dead.Has(id) ? "dead" : "acknowledged")}");
         }
 
-        var parts = id.Split('-');
-        var number = int.Parse(parts[1], CultureInfo.InvariantCulture);
-        if (number > 0 && !_finishing.ContainsKey($"{parts[0]}-{number - 1}"))
+        // One may also be dead because the leases of all its attempts ended with a process.
+        var before = $"{id.Split('-')[0]}-{NumberOf(id) - 1}";
+        if (NumberOf(id) > 0 && !_ending.ContainsKey(before) && !(await _dead.ListAsync(_address)).ContainsKey(before))
         {
             _broken.Enqueue($"{id} came before the one before it was finished");
         }
-    }
-
-    /// <summary>Each accepted event is there once, in its place, and no offset is missing.</summary>
-    private async Task CheckTopicAsync()
-    {
-        HashSet<string> ids = [];
-        for (var partition = 0; partition < 4; partition++)
-        {
-            for (var next = 0ul; ;)
-            {
-                var page = await _http.GetFromJsonAsync<JsonElement>(new Uri(_address, $"/v1/topics/orders/events?partition={partition}&offset={next}&max=1000"), Cancelled);
-                var events = page.GetProperty("events").EnumerateArray().ToArray();
-                foreach (var one in events)
-                {
-                    var id = one.GetProperty("event").GetProperty("id").GetString()!;
-                    Assert.True(ids.Add(id), $"{id} is there twice");
-                    Assert.Equal(next++, one.GetProperty("offset").GetUInt64());
-                    Assert.True(!_accepted.TryGetValue(id, out var place) || place == (partition, next - 1), $"{id} was accepted at {place}, and is at {(partition, next - 1)}");
-                }
-
-                if (events.Length == 0)
-                {
-                    break;
-                }
-            }
-        }
-
-        Assert.Empty(_accepted.Keys.Except(ids));
     }
 
     /// <summary>Whatever a killed process does to its clients is no answer.</summary>
@@ -218,4 +249,6 @@ public sealed class KillTests : IDisposable
             return null;
         }
     }
+
+    private sealed record Given(string Id, string Lease, int Attempt);
 }

@@ -38,10 +38,14 @@ internal sealed class RunningLakou : IAsyncDisposable
 
     public Uri Admin { get; private set; } = null!;
 
+    public int Id => _process.Id;
+
     /// <summary><c>lakou run</c> or <c>lakou proxy</c> with these arguments; waits until it says where it listens.</summary>
-    public static async Task<RunningLakou> StartAsync(params string[] arguments)
+    public static Task<RunningLakou> StartAsync(params string[] arguments) => StartAsync(Binary.Start(arguments));
+
+    public static async Task<RunningLakou> StartAsync(ProcessStartInfo start)
     {
-        var running = Start(arguments);
+        var running = Start(start);
         try
         {
             running.Gateway = new Uri((await running.LineAsync(@"^  (?:web|gateway) +(http\S+)")).Groups[1].Value);
@@ -55,9 +59,10 @@ internal sealed class RunningLakou : IAsyncDisposable
         }
     }
 
-    public static RunningLakou Start(params string[] arguments)
+    public static RunningLakou Start(params string[] arguments) => Start(Binary.Start(arguments));
+
+    private static RunningLakou Start(ProcessStartInfo start)
     {
-        var start = Binary.Start(arguments);
         start.RedirectStandardOutput = true;
         start.RedirectStandardError = true;
         return new(Process.Start(start)!);

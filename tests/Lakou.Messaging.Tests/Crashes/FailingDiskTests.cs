@@ -109,25 +109,70 @@ public sealed class FailingDiskTests
     }
 
     [Fact]
-    public async Task A_disk_that_becomes_read_only_loses_nothing()
+    public async Task A_start_with_no_room_for_anything_serves_what_is_there_until_there_is()
+    {
+        var disk = new SimulatedDisk();
+        var memory = await Life.NewMemoryAsync();
+        var time = new ManualTime();
+        var life = await Life.StartAsync(disk, time, memory);
+        Assert.True(await life.PublishAsync("orders", "a1", "b1", "c1"));
+        var worked = await life.ReceiveAsync("strict", 3);
+        disk.Capacity -= disk.FreeBytes("/");
+        for (var records = 0; life.Faults.Count == 0; records++)
+        {
+            Assert.True(records < 1000);
+            await life.ExtendAsync("strict", worked);
+        }
+
+        disk = disk.Kill();
+        life = await Life.StartAsync(disk, time, memory);
+        life.Read();
+        Assert.False(await life.PublishAsync("orders", "no"));
+        Assert.Equal(0, (await life.AcknowledgeAsync("strict", worked))!.Done);
+        Assert.All(life.Faults, fault => Assert.Equal(StoreFaults.Full, fault.Code));
+
+        disk.Capacity = long.MaxValue;
+        life.Housekeep();
+        Assert.Equal(3, (await life.AcknowledgeAsync("strict", worked))!.Done);
+        Assert.True(await life.PublishAsync("orders", "yes"));
+        await Life.CheckAsync(disk.Crash(null), memory, "after all");
+    }
+
+    [Fact]
+    public async Task A_disk_that_becomes_read_only_loses_nothing_and_all_goes_on_when_it_can_be_written()
     {
         var operations = await OperationsAsync();
+        var wentOn = 0;
         for (var operation = 1; operation <= operations; operation++)
         {
             var disk = new SimulatedDisk();
-            disk.Happening = (_, _) => disk.IsReadOnly |= disk.Operations + 1 == operation;
+            var isOver = false;
+            disk.Happening = (_, _) => disk.IsReadOnly = !isOver && (disk.IsReadOnly || disk.Operations + 1 == operation);
             var memory = await Life.NewMemoryAsync();
+            Life? life = null;
             try
             {
-                await (await Life.StartAsync(disk, new ManualTime(), memory)).WorkAsync();
+                life = await Life.StartAsync(disk, new ManualTime(), memory);
+                await life.WorkAsync();
             }
             catch (StoreException)
             {
                 // It did not start.
             }
 
+            if (operation % 2 == 0 && life is { Store.Failed.IsCompleted: false })
+            {
+                wentOn++;
+                isOver = true;
+                life.Housekeep();
+                life.Housekeep(); // what the commit of the first found unwritten
+                await life.GoOnAsync();
+            }
+
             await LiveOnAsync(disk.Kill(), memory, $"read-only at operation {operation}");
         }
+
+        Assert.True(wentOn > operations / 4, $"{wentOn} of {operations}");
     }
 
     private static async Task<int> OperationsAsync()

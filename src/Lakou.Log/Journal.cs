@@ -99,7 +99,7 @@ public sealed partial class Journal : IAsyncDisposable
         }
 
         // 2. The records.
-        var scan = new JournalScan(disk, options.Directory, read, damaged);
+        var scan = new JournalScan(disk, options.Directory, read, damaged, options.IsDirect);
         scan.Run(from);
         tornBytes = scan.TornBytes;
 
@@ -237,7 +237,7 @@ public sealed partial class Journal : IAsyncDisposable
     /// <param name="read">Gets them, in order.</param>
     /// <param name="damaged">Gets what is missing in between.</param>
     public void Read(ulong from, ulong to, BatchReader read, Action<Damage> damaged)
-        => new JournalScan(_disk, _options.Directory, read, damaged, _identity).Run(from, to);
+        => new JournalScan(_disk, _options.Directory, read, damaged, _options.IsDirect, _identity).Run(from, to);
 
     private static ulong NewIdentity()
     {

@@ -20,4 +20,7 @@ public sealed record JournalOptions(string Directory, SyncMode Sync = SyncMode.G
 {
     /// <summary>Bytes that may wait for their commit; beyond, <see cref="Journal.Room"/> says wait. Two events batches of the largest size.</summary>
     public int PendingBytes { get; init; } = 16 << 20;
+
+    /// <summary>Whether files are written and read past the page cache: what is synced at once gains nothing by it.</summary>
+    public bool IsDirect => Sync != SyncMode.Os;
 }

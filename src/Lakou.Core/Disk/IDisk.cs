@@ -10,8 +10,8 @@ public interface IDisk
     IDiskFile Open(string path, bool create = false);
 
     /// <summary>
-    /// The same for what is written, synced at once and seldom read: past the page cache, where the file system can. Every write is of whole sectors
-    /// (<see cref="SectorBytes"/>), at one, out of a <see cref="SectorBuffer"/>; one thread at a time uses the file.
+    /// The same past the page cache, where the file system can: for what is synced at once, or read once. Reads and writes are of whole sectors
+    /// (<see cref="SectorBytes"/>), at one, into or out of a <see cref="SectorBuffer"/>; one thread at a time uses the file.
     /// </summary>
     IDiskFile OpenDirect(string path, bool create = false) => Open(path, create);
 

@@ -11,11 +11,11 @@ public sealed class SectorBuffer
     private readonly byte[] _bytes;
     private readonly int _start;
 
-    /// <param name="length">In bytes.</param>
+    /// <param name="length">In bytes; it gets whole sectors.</param>
     public SectorBuffer(int length)
     {
-        Length = length;
-        _bytes = GC.AllocateUninitializedArray<byte>(length + PageBytes, pinned: true);
+        Length = (length + IDisk.SectorBytes - 1) & -IDisk.SectorBytes;
+        _bytes = GC.AllocateUninitializedArray<byte>(Length + PageBytes, pinned: true);
         _start = (int)(-Marshal.UnsafeAddrOfPinnedArrayElement(_bytes, 0) & (PageBytes - 1));
     }
 

@@ -198,7 +198,16 @@ public sealed class SystemDisk : IDisk
                 while (total < into.Length && RandomAccess.Read(_handle, into[total..], at + total) is > 0 and var count)
                 {
                     total += count;
+                    if (_isDirect && count % IDisk.SectorBytes != 0)
+                    {
+                        break; // the end of the file
+                    }
                 }
+            }
+            catch (IOException e) when (IsRefused(e))
+            {
+                OpenCached();
+                return total + Read(into[total..], at + total);
             }
             catch (IOException e)
             {
@@ -214,11 +223,9 @@ public sealed class SystemDisk : IDisk
             {
                 RandomAccess.Write(_handle, bytes, at);
             }
-            catch (IOException e) when (_isDirect && e.HResult == Invalid)
+            catch (IOException e) when (IsRefused(e))
             {
-                // Its sectors are larger, or the file system cannot do it here: through the page cache, then.
-                _handle.Dispose();
-                (_handle, _isDirect) = (OpenCached(path, create: false), false);
+                OpenCached();
                 Write(bytes, at);
             }
             catch (IOException e)
@@ -252,6 +259,15 @@ public sealed class SystemDisk : IDisk
         }
 
         public void Dispose() => _handle.Dispose();
+
+        /// <summary>Its sectors are larger, or the file system cannot do it here: through the page cache, then.</summary>
+        private bool IsRefused(IOException e) => _isDirect && e.HResult == Invalid;
+
+        private void OpenCached()
+        {
+            _handle.Dispose();
+            (_handle, _isDirect) = (SystemDisk.OpenCached(path, create: false), false);
+        }
     }
 
     /// <summary>What the runtime does not offer: a flush without the times of a file, and one of a directory. By DllImport: generated imports need unsafe code.</summary>

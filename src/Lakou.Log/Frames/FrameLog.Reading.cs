@@ -191,7 +191,7 @@ public sealed partial class FrameLog
     /// </summary>
     private static ulong NextRight(FrameSegment segment, long end, long position, ulong from, ulong until)
     {
-        using var window = new FileWindow(segment.Read);
+        var window = new FileWindow(segment.Read);
         var offset = segment.Find(from).Offset;
         while (position < end)
         {

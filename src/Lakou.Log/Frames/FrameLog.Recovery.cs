@@ -68,7 +68,6 @@ public sealed partial class FrameLog
     {
         lock (_gate)
         {
-            _kept?.Window.Dispose();
             (_kept, _isSettled) = (null, true);
             FlushTail();
             if (_tailLength > 0)
@@ -122,7 +121,6 @@ public sealed partial class FrameLog
         var segment = _segments[at];
         if (_kept?.Segment != segment)
         {
-            _kept?.Window.Dispose();
             _kept = (segment, new FileWindow(segment.Read));
             segment.Scan(_end);
             _tailPosition = _segments[^1].Length;

@@ -203,7 +203,7 @@ internal sealed class FrameSegment : IDisposable
                 _index.Clear();
             }
 
-            using var window = new FileWindow(Read);
+            var window = new FileWindow(Read);
             var length = FileLength();
             var (position, offset, end) = (0L, First, First);
             while (offset < until && position < length)

@@ -1,4 +1,3 @@
-using System.Buffers;
 using Lakou.Core.Disk;
 
 namespace Lakou.Log.Recovery;
@@ -7,11 +6,11 @@ namespace Lakou.Log.Recovery;
 internal delegate int FileReader(Span<byte> into, long at);
 
 /// <summary>Reads a file from front to back in large steps.</summary>
-internal sealed class FileWindow(FileReader read) : IDisposable
+internal sealed class FileWindow(FileReader read)
 {
     private const int StepBytes = 256 << 10; // stays in a core's cache
 
-    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(StepBytes);
+    private SectorBuffer _buffer = new(StepBytes);
     private long _start;
     private int _length;
 
@@ -29,29 +28,26 @@ internal sealed class FileWindow(FileReader read) : IDisposable
         }
 
         var from = (int)(position - _start);
-        return _buffer.AsSpan(from, Math.Min(length, Math.Max(0, _length - from)));
+        return _buffer.Span.Slice(from, Math.Min(length, Math.Max(0, _length - from)));
     }
-
-    public void Dispose() => ArrayPool<byte>.Shared.Return(_buffer);
 
     private void Fill(long position, int length)
     {
         // What is there stays: a batch that is longer than what is left of the window is not read twice.
         var kept = position >= _start ? (int)Math.Max(0, _start + _length - position) : 0;
-        var there = _buffer.AsSpan(_length - kept, kept);
+        var there = _buffer.Span.Slice(_length - kept, kept);
         if (length > _buffer.Length)
         {
-            var larger = ArrayPool<byte>.Shared.Rent(length);
-            there.CopyTo(larger);
-            ArrayPool<byte>.Shared.Return(_buffer);
+            var larger = new SectorBuffer(length);
+            there.CopyTo(larger.Span);
             _buffer = larger;
         }
         else
         {
-            there.CopyTo(_buffer);
+            there.CopyTo(_buffer.Span);
         }
 
         _start = position;
-        _length = kept + read(_buffer.AsSpan(kept), position + kept);
+        _length = kept + read(_buffer.Span[kept..], position + kept);
     }
 }

@@ -21,6 +21,7 @@ internal sealed class JournalScan
     private readonly List<string> _unused = [];
     private readonly BatchReader _read;
     private readonly Action<Damage> _damaged;
+    private readonly bool _isDirect;
     private ulong _from;
     private bool _isChained;
 
@@ -28,10 +29,11 @@ internal sealed class JournalScan
     /// <param name="directory">Of the journal.</param>
     /// <param name="read">Gets every batch.</param>
     /// <param name="damaged">Gets what is missing in between, before the batches after it.</param>
+    /// <param name="isDirect">Whether it reads past the page cache, as what was written past it.</param>
     /// <param name="identity">Of the journal; 0 to find it.</param>
-    public JournalScan(IDisk disk, string directory, BatchReader read, Action<Damage> damaged, ulong identity = 0)
+    public JournalScan(IDisk disk, string directory, BatchReader read, Action<Damage> damaged, bool isDirect, ulong identity = 0)
     {
-        (_disk, _directory, _read, _damaged) = (disk, directory, read, damaged);
+        (_disk, _directory, _read, _damaged, _isDirect) = (disk, directory, read, damaged, isDirect);
         foreach (var name in disk.Files(directory))
         {
             if (SegmentFormat.TryParseName(name, out var firstLsn))
@@ -89,8 +91,9 @@ internal sealed class JournalScan
     private void ReadSegment(int index, ulong to)
     {
         var (firstLsn, name) = _segments[index];
-        using var file = _disk.Open(Path.Combine(_directory, name));
-        using var window = new FileWindow(file);
+        var path = Path.Combine(_directory, name);
+        using var file = _isDirect ? _disk.OpenDirect(path) : _disk.Open(path);
+        var window = new FileWindow(file);
         var length = file.Length;
         var (last, position) = (0L, (long)SegmentFormat.HeadBytes);
         CheckHead(window, firstLsn, name, length);
@@ -191,7 +194,7 @@ internal sealed class JournalScan
         for (nextIndex = index + 1; nextIndex < _segments.Count; nextIndex++)
         {
             using var file = _disk.Open(Path.Combine(_directory, _segments[nextIndex].Name));
-            using var other = new FileWindow(file);
+            var other = new FileWindow(file);
             if (FindIn(other, file.Length, _segments[nextIndex].FirstLsn, SegmentFormat.HeadBytes, out nextPosition, out next))
             {
                 return true;
@@ -237,7 +240,7 @@ internal sealed class JournalScan
         foreach (var (_, name) in _segments)
         {
             using var file = _disk.Open(Path.Combine(_directory, name));
-            using var window = new FileWindow(file);
+            var window = new FileWindow(file);
             if (SegmentFormat.TryRead(window.At(0, SegmentFormat.HeadBytes), out var head))
             {
                 return head.Identity;
@@ -247,7 +250,7 @@ internal sealed class JournalScan
         foreach (var (firstLsn, name) in _segments)
         {
             using var file = _disk.Open(Path.Combine(_directory, name));
-            using var window = new FileWindow(file);
+            var window = new FileWindow(file);
             for (long at = SegmentFormat.HeadBytes, length = file.Length; at + BatchFormat.HeadBytes <= length; at += BatchFormat.Alignment)
             {
                 if (TryReadAny(window, length, new(firstLsn, at), out var head))

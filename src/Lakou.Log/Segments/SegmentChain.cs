@@ -130,8 +130,7 @@ internal sealed class SegmentChain : IDisposable
 
     public void Dispose() => _file?.Dispose();
 
-    /// <summary>What is synced at once goes to the device without a copy; what is left to the system goes to the system.</summary>
-    private IDiskFile Open(string path) => _options.Sync == SyncMode.Os ? _disk.Open(path) : _disk.OpenDirect(path);
+    private IDiskFile Open(string path) => _options.IsDirect ? _disk.OpenDirect(path) : _disk.Open(path);
 
     private static void Fill(IDiskFile file, long from, long bytes)
     {

@@ -133,7 +133,7 @@ public sealed class SnapshotStore(IDisk disk, string directory)
 
     private static void ReadChunks(IDiskFile file, ChunkReader read)
     {
-        using var window = new Recovery.FileWindow(file);
+        var window = new Recovery.FileWindow(file);
         for (long at = HeadBytes; BinaryPrimitives.ReadUInt32LittleEndian(window.At(at, sizeof(uint))) is var length and not End; at += sizeof(uint) + length)
         {
             read(window.At(at + sizeof(uint), (int)length));

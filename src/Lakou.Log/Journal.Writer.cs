@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using Lakou.Core.Disk;
+using Lakou.Core.Threads;
 using Lakou.Core.Time;
 using Lakou.Log.Commit;
 using Lakou.Log.Segments;
@@ -112,6 +113,7 @@ public sealed partial class Journal
 
     private void Run()
     {
+        CurrentThread.BePrompt(); // everybody who publishes waits for it
         while (Gather())
         {
             if (CommitOnce() && !_chain.HasSpare)

@@ -15,10 +15,14 @@ public static class EventReceiptJson
 {
     public const string ContentType = "application/json";
 
+    [ThreadStatic]
+    private static Utf8JsonWriter? s_json;
+
     /// <param name="receipt">Without a fault.</param>
     public static void Write(string topic, EventReceipt receipt, IBufferWriter<byte> to)
     {
-        using var json = new Utf8JsonWriter(to);
+        var json = s_json ??= new(to);
+        json.Reset(to);
         json.WriteStartObject();
         json.WriteString("topic"u8, topic);
         if (receipt.IsBatch)
@@ -40,6 +44,7 @@ public static class EventReceiptJson
         }
 
         json.WriteEndObject();
+        json.Flush();
     }
 
     private static void Write(Utf8JsonWriter json, in AcceptedEvent accepted)

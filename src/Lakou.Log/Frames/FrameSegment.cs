@@ -15,12 +15,16 @@ internal sealed class FrameSegment : IDisposable
     /// <summary>How far apart entries of the index are: what a read may have to pass over.</summary>
     public const int IndexStep = 32 << 10;
 
+    // What is written goes to the device in steps of this size, and not all at once when a snapshot syncs it.
+    private const long StepBytes = 1 << 20;
+
     private readonly IDisk _disk;
     private readonly Lock _openGate = new();
     private readonly Lock _scanGate = new();
     private readonly List<(ulong Offset, long Position)> _index = [];
     private IDiskFile? _file;
     private (long From, long To) _doubted;
+    private long _begun;
     private bool _isNew;
     private volatile bool _isGone;
     private volatile bool _isScanned;
@@ -63,7 +67,18 @@ internal sealed class FrameSegment : IDisposable
     public void Write(ReadOnlySpan<byte> bytes, long at)
     {
         IsDirty = true;
-        Opened()?.Write(bytes, at);
+        if (Opened() is not { } file)
+        {
+            return;
+        }
+
+        file.Write(bytes, at);
+        var end = at + bytes.Length;
+        if (end - _begun >= StepBytes)
+        {
+            file.BeginSync(_begun, end - _begun);
+            _begun = end;
+        }
     }
 
     /// <returns>0 also when the segment is gone.</returns>

@@ -11,7 +11,12 @@ namespace Lakou.Log.Segments;
 /// </summary>
 internal sealed class SegmentChain : IDisposable
 {
+    // A file that is filled at once is in the way of every commit meanwhile: this much, and a pause, is some 400 MB a second.
+    private const int FillBytes = 512 << 10;
+    private static readonly TimeSpan FillPause = TimeSpan.FromMilliseconds(1);
+
     private readonly Lock _prepareGate = new();
+    private readonly ManualResetEventSlim _isWaitedFor = new();
     private readonly IDisk _disk;
     private readonly JournalOptions _options;
     private readonly TimeProvider _time;
@@ -128,17 +133,26 @@ internal sealed class SegmentChain : IDisposable
 
     public void Sync() => _file!.Sync();
 
-    public void Dispose() => _file?.Dispose();
+    public void Dispose()
+    {
+        _isWaitedFor.Set(); // for one that is being made
+        _file?.Dispose();
+    }
 
     private IDiskFile Open(string path) => _options.IsDirect ? _disk.OpenDirect(path) : _disk.Open(path);
 
-    private static void Fill(IDiskFile file, long from, long bytes)
+    private void Fill(IDiskFile file, long from, long bytes)
     {
-        var zeros = new SectorBuffer((int)Math.Min(bytes, 1 << 20)).Span;
+        var zeros = new SectorBuffer((int)Math.Min(bytes, FillBytes)).Span;
         zeros.Clear();
         for (var left = bytes; left > 0; left -= zeros.Length)
         {
             zeros = zeros[..(int)Math.Min(left, zeros.Length)];
+            if (left < bytes)
+            {
+                _isWaitedFor.Wait(FillPause);
+            }
+
             file.Write(zeros, from + bytes - left);
         }
     }
@@ -166,7 +180,9 @@ internal sealed class SegmentChain : IDisposable
         var path = Path.Combine(_options.Directory, SegmentFormat.NameOf(head.FirstLsn));
         Span<byte> bytes = stackalloc byte[SegmentFormat.HeadBytes];
         SegmentFormat.Write(bytes, new(_identity, head.FirstLsn, head.Epoch, _time.GetMicroseconds(), _options.SegmentBytes, head.Previous));
+        _isWaitedFor.Set();
         Prepare();
+        _isWaitedFor.Reset();
         using (var spare = _disk.Open(SparePath))
         {
             spare.Write(bytes, 0);

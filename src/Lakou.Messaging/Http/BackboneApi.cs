@@ -42,17 +42,17 @@ internal sealed partial class BackboneApi(Backbone backbone)
 
     public async Task<Fault?> PublishAsync(ApiCall call)
     {
-        using var batch = new EventBatch { Traceparent = call.Traceparent };
-        var accepted = new List<AcceptedEvent>(1);
-        if (await TryPublishAsync(call, batch, accepted) is { } fault)
+        var memory = PublishMemory.Take();
+        memory.Batch.Traceparent = call.Traceparent;
+        if (await TryPublishAsync(call, memory.Batch, memory.Accepted) is { } fault)
         {
+            memory.Batch.Dispose();
             return fault;
         }
 
-        var receipt = new EventReceipt { IsBatch = IsBatch(call.Context.Request.ContentType), Events = accepted };
-        var json = new ArrayBufferWriter<byte>(128 * Math.Max(1, accepted.Count));
-        EventReceiptJson.Write(call.Name, receipt, json);
-        await ApiJson.AnswerAsync(call, StatusCodes.Status202Accepted, json.WrittenMemory);
+        EventReceiptJson.Write(call.Name, new() { IsBatch = IsBatch(call.Context.Request.ContentType), Events = memory.Accepted }, memory.Answer);
+        await ApiJson.AnswerAsync(call, StatusCodes.Status202Accepted, memory.Answer.WrittenMemory);
+        memory.GiveBack();
         return null;
     }
 

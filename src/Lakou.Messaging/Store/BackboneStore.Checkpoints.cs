@@ -1,4 +1,5 @@
 using Lakou.Core.Disk;
+using Lakou.Core.Threads;
 using Lakou.Log;
 using Lakou.Log.Recovery;
 using Lakou.Log.Segments;
@@ -93,7 +94,7 @@ internal sealed partial class BackboneStore
         if (_settings.IsBackground && _journal.Statistics.Bytes - _checkpointedBytes >= CheckpointBytes && _checkpoint.IsCompleted && !_isStopping)
         {
             _checkpointedBytes = _journal.Statistics.Bytes;
-            _checkpoint = Task.Run(TryCheckpoint);
+            _checkpoint = BackgroundThread.RunAsync("lakou-snapshot", TryCheckpoint);
         }
     }
 

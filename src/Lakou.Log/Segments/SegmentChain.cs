@@ -11,7 +11,7 @@ namespace Lakou.Log.Segments;
 /// </summary>
 internal sealed class SegmentChain : IDisposable
 {
-    // A file that is filled at once is in the way of every commit meanwhile: this much, and a pause, is some 400 MB a second.
+    // A file that is filled at once is in the way of every commit meanwhile: so it is filled in steps, while there is time.
     private const int FillBytes = 512 << 10;
     private static readonly TimeSpan FillPause = TimeSpan.FromMilliseconds(1);
 
@@ -148,7 +148,7 @@ internal sealed class SegmentChain : IDisposable
         for (var left = bytes; left > 0; left -= zeros.Length)
         {
             zeros = zeros[..(int)Math.Min(left, zeros.Length)];
-            if (left < bytes)
+            if (left < bytes && Left > _options.SegmentBytes / 2)
             {
                 _isWaitedFor.Wait(FillPause);
             }

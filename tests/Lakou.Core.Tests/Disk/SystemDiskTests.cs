@@ -39,7 +39,7 @@ public sealed class SystemDiskTests : IDisposable
         cached.Sync();
         using var file = Disk.OpenDirect(In("file"));
         var buffer = new SectorBuffer((3 * IDisk.SectorBytes) + start);
-        var sectors = buffer.Span[start..];
+        var sectors = buffer.Span.Slice(start, 3 * IDisk.SectorBytes);
         sectors.Fill((byte)'x');
         file.Write(sectors, IDisk.SectorBytes);
         file.Write(sectors[..IDisk.SectorBytes], 8 * IDisk.SectorBytes);

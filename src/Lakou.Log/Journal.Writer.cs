@@ -17,6 +17,7 @@ public sealed partial class Journal
     private readonly Linger _linger = new();
     private SectorBuffer _single = new(0);
     private long _batchTime;
+    private TimeSpan _syncTime; // of the last one, without the write: what company saves
     private Thread? _thread;
     private Task _preparing = Task.CompletedTask;
     private ITimer? _roomTimer;
@@ -107,7 +108,7 @@ public sealed partial class Journal
                 return;
             }
 
-            _preparing = Task.Run(PrepareOnce);
+            _preparing = BackgroundThread.RunAsync("lakou-prepare", CurrentThread.BePrompt, PrepareOnce);
         }
     }
 
@@ -188,7 +189,6 @@ public sealed partial class Journal
     private bool Commit()
     {
         var batch = _writing;
-        TimeSpan took;
         try
         {
             var started = _time.GetTimestamp();
@@ -199,8 +199,7 @@ public sealed partial class Journal
                 return false;
             }
 
-            took = _time.GetElapsedTime(started);
-            Statistics.Synced?.Invoke(took);
+            Statistics.Synced?.Invoke(_time.GetElapsedTime(started));
             Follower?.Invoke(_batchTime, new BatchRecords(batch.Bytes[BatchFormat.HeadBytes..], batch.FirstLsn));
         }
         catch (Exception e)
@@ -214,7 +213,7 @@ public sealed partial class Journal
         {
             _isHeld = false;
             _committedLsn = batch.NextLsn - 1;
-            _linger.Observe(took, batch.Waiting);
+            _linger.Observe(_syncTime, batch.Waiting);
             _enough = _linger.Enough;
         }
 
@@ -259,7 +258,9 @@ public sealed partial class Journal
 
         if (_options.Sync != SyncMode.Os)
         {
+            var started = _time.GetTimestamp();
             _chain.Sync();
+            _syncTime = _time.GetElapsedTime(started);
         }
 
         _previous = checksum;

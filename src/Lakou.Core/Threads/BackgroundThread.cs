@@ -6,9 +6,10 @@ namespace Lakou.Core.Threads;
 public static class BackgroundThread
 {
     /// <param name="name">Of the thread, at most 15 characters.</param>
+    /// <param name="manners">How it treats others: of <see cref="CurrentThread"/>.</param>
     /// <returns>Ends with the work, or with what it threw.</returns>
     [SuppressMessage("Design", "CA1031", Justification = "Thrown again where the task is awaited.")]
-    public static Task RunAsync(string name, Action work)
+    public static Task RunAsync(string name, Action manners, Action work)
     {
         var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         new Thread(Run) { Name = name, IsBackground = true }.Start();
@@ -16,7 +17,7 @@ public static class BackgroundThread
 
         void Run()
         {
-            CurrentThread.BeModest();
+            manners();
             try
             {
                 work();

@@ -12,7 +12,7 @@ namespace Lakou.Log.Segments;
 internal sealed class SegmentChain : IDisposable
 {
     // A file that is filled at once is in the way of every commit meanwhile: so it is filled in steps, while there is time.
-    private const int FillBytes = 512 << 10;
+    private const int FillBytes = 1 << 20;
     private static readonly TimeSpan FillPause = TimeSpan.FromMilliseconds(1);
 
     private readonly Lock _prepareGate = new();

@@ -94,7 +94,7 @@ internal sealed partial class BackboneStore
         if (_settings.IsBackground && _journal.Statistics.Bytes - _checkpointedBytes >= CheckpointBytes && _checkpoint.IsCompleted && !_isStopping)
         {
             _checkpointedBytes = _journal.Statistics.Bytes;
-            _checkpoint = BackgroundThread.RunAsync("lakou-snapshot", TryCheckpoint);
+            _checkpoint = BackgroundThread.RunAsync("lakou-snapshot", CurrentThread.BeModest, TryCheckpoint);
         }
     }
 

@@ -5,8 +5,8 @@ namespace Lakou.Core.Threads;
 /// <summary>What the thread that asks wants of the system's scheduler. Where there is no such wish, nothing happens.</summary>
 public static class CurrentThread
 {
-    private const int Modest = 5; // nice: a third of the weight of other threads
-    private const ulong ShortSlice = 100_000; // ns, the least that Linux takes; its own is 3 ms
+    private const int Modest = 5; // nicer than the process by this: a third of the weight of other threads
+    private const ulong ShortSlice = 100_000; // ns, the least that Linux takes; its own is a millisecond or more
     private const int AttributeBytes = 48;
 
     /// <summary>Others come first on a core that is busy.</summary>
@@ -14,7 +14,7 @@ public static class CurrentThread
     {
         if (OperatingSystem.IsLinux())
         {
-            _ = Native.SetPriority(0, 0, Modest); // PRIO_PROCESS and 0: of this thread alone, on Linux
+            _ = Native.SetPriority(0, 0, Native.GetPriority(0, 0) + Modest); // PRIO_PROCESS and 0: of this thread alone, on Linux
         }
     }
 
@@ -29,7 +29,7 @@ public static class CurrentThread
         };
         if (OperatingSystem.IsLinux() && call != 0)
         {
-            var attributes = new SchedulingAttributes { Size = AttributeBytes, Runtime = ShortSlice };
+            var attributes = new SchedulingAttributes { Size = AttributeBytes, Nice = Native.GetPriority(0, 0), Runtime = ShortSlice };
             _ = Native.SetScheduling(call, 0, ref attributes, 0);
         }
     }
@@ -49,6 +49,10 @@ public static class CurrentThread
 #pragma warning disable SYSLIB1054 // generated imports need unsafe code
     private static class Native
     {
+        [DllImport("libc", EntryPoint = "getpriority")]
+        [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
+        public static extern int GetPriority(int which, uint who);
+
         [DllImport("libc", EntryPoint = "setpriority")]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
         public static extern int SetPriority(int which, uint who, int priority);

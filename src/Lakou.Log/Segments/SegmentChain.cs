@@ -133,11 +133,7 @@ internal sealed class SegmentChain : IDisposable
 
     public void Sync() => _file!.Sync();
 
-    public void Dispose()
-    {
-        _isWaitedFor.Set(); // for one that is being made
-        _file?.Dispose();
-    }
+    public void Dispose() => _file?.Dispose();
 
     private IDiskFile Open(string path) => _options.IsDirect ? _disk.OpenDirect(path) : _disk.Open(path);
 

@@ -61,7 +61,7 @@ internal sealed class BackboneMetrics
         _syncs = registry.HistogramFamily("lakou_store_sync_seconds", "Time of a write of the journal with its sync", [], s_syncs);
         _records = registry.CounterFamily("lakou_store_records_total", "Records written to the journal", []);
         _bytes = registry.CounterFamily("lakou_store_written_bytes_total", "Bytes written to the journal", []);
-        _full = registry.GaugeFamily("lakou_store_full", "1 while publishing is refused because the disk is full", []);
+        _full = registry.GaugeFamily("lakou_store_full", "1 while large batches, and in the end all events, are refused because the disk is full", []);
         _damages = registry.GaugeFamily("lakou_store_damages", "Places of the store that could not be read at a start", []);
         _keys = registry.GaugeFamily("lakou_store_keys", "Keys that are known: of events, and of work that is done once", []);
         _evicted = registry.CounterFamily("lakou_store_keys_evicted_total", "Keys of events that were forgotten before their time because there were too many", []);

@@ -1,3 +1,4 @@
+using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using Lakou.Control.Tests.Harness;
 using Lakou.Core.Disk;
@@ -9,7 +10,7 @@ public sealed class StoreTests
     private const string Yaml = """
         listeners: { web: { address: "127.0.0.1:0" } }
         admin: { address: "127.0.0.1:0" }
-        store: { path: data, segment: 1MiB }
+        store: { path: data, segment: 16MiB }
         topics: { orders: { partitions: 1 } }
         routes: { api: { match: { path: "/v1/**" }, backbone: {} } }
         """;
@@ -34,6 +35,19 @@ public sealed class StoreTests
         Assert.Contains(world.Log.Errors, message => message.StartsWith("The store cannot be written any more: cannot sync: the device is gone. Lakou ends", StringComparison.Ordinal));
         using var after = await world.Client().PostAsJsonAsync("/v1/topics/orders/events", new { total = 3 }, Cancel);
         Assert.Equal(500, (int)after.StatusCode);
+    }
+
+    [Fact]
+    public async Task The_smallest_journal_takes_the_largest_batch_again_and_again()
+    {
+        await using var world = await World.StartAsync(Yaml);
+        var data = new string('x', (1 << 20) - 200); // of 8 events: with their attributes together hardly less than 8 MiB
+        for (var round = 0; round < 4; round++)
+        {
+            using var batch = JsonContent.Create(Enumerable.Range(0, 8).Select(i => new { specversion = "1.0", id = $"{round}-{i}", source = "/s", type = "t", data }), new MediaTypeHeaderValue("application/cloudevents-batch+json"));
+            using var answer = await world.Client().PostAsync("/v1/topics/orders/events", batch, Cancel);
+            Assert.Equal(202, (int)answer.StatusCode);
+        }
     }
 
     /// <summary>The real one, until its syncs fail.</summary>

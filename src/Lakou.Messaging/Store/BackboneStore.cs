@@ -5,6 +5,7 @@ using Lakou.Core.Time;
 using Lakou.Log;
 using Lakou.Log.Segments;
 using Lakou.Log.Snapshots;
+using Lakou.Messaging.Events;
 using Microsoft.Extensions.Logging;
 
 namespace Lakou.Messaging.Store;
@@ -82,8 +83,8 @@ internal sealed partial class BackboneStore : IAsyncDisposable
     public JournalRoom Room(int bytes, bool bringsData)
         => bringsData && Files.IsStuck ? JournalRoom.Full : _journal.Room(bytes, bringsData);
 
-    /// <summary>Whether publishing is refused because the disk is full.</summary>
-    public bool IsFull => Room(0, bringsData: true) == JournalRoom.Full;
+    /// <summary>Whether the largest batch would be refused because the disk is full; smaller ones may still find room.</summary>
+    public bool IsFull => Room(EventLimits.Default.BatchBytes, bringsData: true) == JournalRoom.Full;
 
     /// <summary>Whether everything that changes something is refused because the disk is read-only.</summary>
     public bool IsReadOnly => _journal.IsReadOnly;

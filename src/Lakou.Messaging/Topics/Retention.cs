@@ -82,7 +82,7 @@ internal sealed partial class Backbone
             }
             else if (_isFull)
             {
-                _log.LogError("The disk has no room for more events: publishing is refused (507), reading and acknowledging go on. Free some of it, or lower the retention of topics");
+                _log.LogError("The disk has no room for more events: publishing is refused (507), large batches first; reading and acknowledging go on. Free some of it, or lower the retention of topics");
             }
             else
             {

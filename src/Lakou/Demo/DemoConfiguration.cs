@@ -55,7 +55,7 @@ internal static class DemoConfiguration
             match: { path: "/orders/{id}" }
             redirect: /shop/orders/{id}
 
-        store: { path: "{{store}}", segment: 1MiB } # the demo has a folder of its own, and deletes it
+        store: { path: "{{store}}", segment: 16MiB } # the demo has a folder of its own, and deletes it
 
         topics:
           orders: {}

@@ -39,7 +39,7 @@ internal sealed class Yard : IAsyncDisposable
     {
         var text = $$"""
             admin: { address: "{{Address.Authority}}" }
-            store: { path: data, segment: 1MiB }
+            store: { path: data, segment: 16MiB }
             transport: { kind: sockets }
             log: { access: off }
             {{_backbone}}

@@ -9,7 +9,7 @@ public sealed class RedriveTests
 {
     private const string Backbone = """
         admin: { address: "127.0.0.1:0" }
-        store: { segment: 1MiB }
+        store: { segment: 16MiB }
         topics: { orders: { partitions: 1 } }
         subscriptions:
           billing: { topic: orders, retry: { attempts: 1 } }

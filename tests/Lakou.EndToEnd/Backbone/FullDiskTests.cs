@@ -8,8 +8,8 @@ namespace Lakou.EndToEnd.Backbone;
 /// <summary>The real binary on a real file system that is full.</summary>
 public sealed class FullDiskTests : IDisposable
 {
-    private const int EventBytes = 32 << 10;
-    private const int FillerBytes = 6 << 20;
+    private const int EventBytes = 64 << 10;
+    private const int FillerBytes = 30 << 20;
 
     private readonly TemporaryFolder _folder = new();
     private readonly Orders _orders = new();
@@ -72,10 +72,13 @@ public sealed class FullDiskTests : IDisposable
         await using (var lakou = await StartAsync(disk))
         {
             await PublishUntilRefusedAsync(lakou);
-            leases = [.. (await _orders.ReceiveAsync(lakou.Gateway, 10)).Select(one => one.Lease)];
+            leases = [.. (await _orders.ReceiveAsync(lakou.Gateway, 1000)).Select(one => one.Lease)];
             await UseUpAsync(lakou, leases);
+            await UseUpAsync(lakou, leases[..1]);
         }
 
+        disk.Delete("data/journal/spare"); // both are there when the stop gave room back: its snapshot takes the place of older files
+        disk.FillUp("rest");
         await using var next = await StartAsync(disk);
         await _orders.CheckAsync(next.Gateway);
         Assert.Equal(HttpStatusCode.InsufficientStorage, (await PublishAsync(next)).Code);
@@ -91,7 +94,7 @@ public sealed class FullDiskTests : IDisposable
 
     private async Task<SmallDisk> FilledAsync()
     {
-        var disk = await SmallDisk.InMemoryAsync(Path.Combine(_folder.Path, "disk"), "12m");
+        var disk = await SmallDisk.InMemoryAsync(Path.Combine(_folder.Path, "disk"), "80m");
         disk.Fill("filler", FillerBytes);
         return disk;
     }

@@ -47,7 +47,7 @@ public sealed class KillTests : IDisposable
             listeners: { web: { address: "127.0.0.1:0" } }
             admin: { address: "127.0.0.1:0" }
             log: { access: off }
-            store: { path: data, segment: 4MiB }
+            store: { path: data, segment: 16MiB }
             topics: { orders: { partitions: {{Partitions}} } }
             subscriptions: { billing: { topic: orders, order: key, lease: 1s, retry: { first: 10ms, attempts: {{Attempts}} } } }
             routes: { api: { match: { path: "/v1/**" }, backbone: { operate: true } } }

@@ -26,7 +26,7 @@ internal sealed class Orders : IDisposable
         listeners: { web: { address: "127.0.0.1:0" } }
         admin: { address: "127.0.0.1:0" }
         log: { access: off }
-        store: { path: {{store}}, segment: 1MiB }
+        store: { path: {{store}}, segment: 16MiB }
         topics: { orders: { partitions: {{Partitions}} } }
         subscriptions: { billing: { topic: orders, lease: 10m } }
         routes: { api: { match: { path: "/v1/**" }, backbone: {} } }

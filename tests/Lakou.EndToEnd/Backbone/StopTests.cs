@@ -75,7 +75,7 @@ public sealed class StopTests : IDisposable
         listeners: { web: { address: "127.0.0.1:0" } }
         admin: { address: "127.0.0.1:0" }
         log: { access: off }
-        store: { path: data, segment: 4MiB }
+        store: { path: data, segment: 16MiB }
         topics: { orders: { partitions: 1 } }
         subscriptions: { billing: { topic: orders, lease: 10m } }
         routes: { api: { match: { path: "/v1/**" }, backbone: {} } }

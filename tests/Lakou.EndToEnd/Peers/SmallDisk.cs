@@ -37,6 +37,24 @@ internal sealed class SmallDisk : IDisposable
     /// <summary>A file that only takes room.</summary>
     public void Fill(string name, int bytes) => File.WriteAllBytes(In(name), new byte[bytes]);
 
+    /// <summary>A file that takes all the room there is.</summary>
+    public void FillUp(string name)
+    {
+        using var file = File.OpenHandle(In(name), FileMode.CreateNew, FileAccess.Write);
+        var page = new byte[4096];
+        try
+        {
+            for (var at = 0L; ; at += page.Length)
+            {
+                RandomAccess.Write(file, page, at);
+            }
+        }
+        catch (IOException)
+        {
+            // It is full.
+        }
+    }
+
     public void Delete(string name) => File.Delete(In(name));
 
     /// <summary>An ext4 finds something wrong with itself, and is read-only from now on. A mount option would not do: a file is open for writing.</summary>

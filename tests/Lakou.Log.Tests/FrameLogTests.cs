@@ -386,12 +386,14 @@ public sealed class FrameLogTests
             var first = Convert.ToUInt64(Path.GetFileNameWithoutExtension(path), 16);
             var contents = disk.Contents(path);
             List<ulong> owners = [];
-            for (var (at, offset) = (0, first); at < contents.Length; offset++)
+            for (var (at, offset) = (0, first); FrameHead.IsRight(contents.AsSpan(at)); offset++)
             {
                 var length = FrameHead.Length(contents.AsSpan(at));
                 owners.AddRange(Enumerable.Repeat(offset, length));
                 at += length;
             }
+
+            owners.AddRange(Enumerable.Repeat(ulong.MaxValue, contents.Length - owners.Count)); // zeros to the end of the sector
 
             for (var at = 0; at < contents.Length; at++)
             {

@@ -62,11 +62,6 @@ public interface IDiskFile : IDisposable
     /// <summary>All of it. Durable only after <see cref="Sync"/>.</summary>
     void Write(ReadOnlySpan<byte> bytes, long at);
 
-    /// <summary>Says that these bytes may go to the device by now, so that a sync of them has less to do. Nothing is promised.</summary>
-    void BeginSync(long at, long length)
-    {
-    }
-
     /// <summary>Cuts the file, or extends it with zeros that take no room yet.</summary>
     void SetLength(long length);
 

@@ -13,7 +13,6 @@ public sealed class SystemDisk : IDisk
     private const int CloseOnExec = 0x80000; // O_CLOEXEC
     private const int OwnerWrites = 0x1a4; // rw-r--r--
     private const int Invalid = 22; // EINVAL
-    private const uint SyncFileRangeWrite = 2; // SYNC_FILE_RANGE_WRITE
     private const int NoSpace = 28; // ENOSPC
     private const int OverQuota = 122; // EDQUOT
     private const int ReadOnlyFileSystem = 30; // EROFS
@@ -235,14 +234,6 @@ public sealed class SystemDisk : IDisk
             }
         }
 
-        public void BeginSync(long at, long length)
-        {
-            if (OperatingSystem.IsLinux())
-            {
-                _ = Native.SyncFileRange(_handle, at, length, SyncFileRangeWrite); // a failure is for the sync to tell
-            }
-        }
-
         public void SetLength(long length)
         {
             try
@@ -286,10 +277,6 @@ public sealed class SystemDisk : IDisk
         [DllImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
         public static extern int FDataSync(SafeFileHandle file);
-
-        [DllImport("libc", EntryPoint = "sync_file_range")]
-        [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]
-        public static extern int SyncFileRange(SafeFileHandle file, long at, long length, uint flags);
 
         [DllImport("libc", EntryPoint = "fsync", SetLastError = true)]
         [DefaultDllImportSearchPaths(DllImportSearchPath.System32)]

@@ -23,13 +23,14 @@ public sealed partial class FrameLog
                     return new FrameBlock(0) { LostUntil = from < Start ? Start : null };
                 }
 
-                if (_tailLength > 0 && from >= _tailFirst)
+                if (Unwritten is { } oldest && from >= oldest.First)
                 {
-                    return ReadTail(from, mostBytes, mostFrames);
+                    return ReadChunk(_filling is { } newest && from >= newest.First ? newest : _full.Last(one => one.First <= from), from, mostBytes, mostFrames);
                 }
 
                 var at = _segments.FindLastIndex(one => one.First <= from);
-                until = at + 1 < _segments.Count ? Math.Min(_end, _segments[at + 1].First) : _tailLength > 0 ? _tailFirst : _end;
+                var end = Unwritten?.First ?? _end;
+                until = at + 1 < _segments.Count ? Math.Min(end, _segments[at + 1].First) : end;
                 if (at < 0 || (_segments[at].IsScanned && from >= _segments[at].End))
                 {
                     return new FrameBlock(0) { LostUntil = until };
@@ -37,7 +38,7 @@ public sealed partial class FrameLog
 
                 segment = _segments[at];
                 KeepOpen(segment);
-                length = at == _segments.Count - 1 && _tailLength > 0 ? _tailPosition : segment.Length;
+                length = Unwritten?.Segment == segment ? Unwritten.Position : segment.Length;
             }
 
             if (!segment.IsScanned)
@@ -97,10 +98,10 @@ public sealed partial class FrameLog
         return (until, 0);
     }
 
-    private FrameBlock ReadTail(ulong from, int mostBytes, int mostFrames)
+    private static FrameBlock ReadChunk(FrameChunk chunk, ulong from, int mostBytes, int mostFrames)
     {
-        var (_, position) = _segments[^1].Find(from);
-        var bytes = _tail.AsSpan(0, _tailLength)[(int)Math.Max(0, position - _tailPosition)..];
+        var (_, position) = chunk.Segment.Find(from);
+        var bytes = chunk.From(position);
         while (FrameHead.Offset(bytes) < from)
         {
             bytes = bytes[FrameHead.Length(bytes)..];

@@ -13,10 +13,11 @@ public sealed partial class FrameLog
     /// <param name="segmentBytes">Of one file; a larger frame gets a larger one.</param>
     /// <param name="start">The first offset that is wanted.</param>
     /// <param name="end">Behind the last frame that was synced. Frames behind it that are there are no part of the log, until <see cref="Adopt"/>.</param>
-    public static FrameLog Open(IDisk disk, string directory, long segmentBytes, ulong start, ulong end)
+    /// <param name="writer">Writes chunks that are full; null, or one that was not started: whoever appends does.</param>
+    public static FrameLog Open(IDisk disk, string directory, long segmentBytes, ulong start, ulong end, FrameWriter? writer = null)
     {
         disk.CreateDirectory(directory);
-        var log = new FrameLog(disk, directory, segmentBytes) { Start = start, _end = end };
+        var log = new FrameLog(disk, directory, segmentBytes, writer) { Start = start, _end = end };
         foreach (var name in disk.Files(directory))
         {
             if (FrameSegment.TryParseName(name, out var first))
@@ -38,10 +39,10 @@ public sealed partial class FrameLog
     /// <returns>The end then.</returns>
     public ulong Adopt(ulong until)
     {
+        Flush();
         lock (_gate)
         {
-            FlushTail();
-            while (_tailLength == 0 && _end < until && _segments.FindLast(one => one.First <= _end) is { } segment)
+            while (Unwritten is null && _end < until && _segments.FindLast(one => one.First <= _end) is { } segment)
             {
                 segment.Scan(_end);
                 var adopted = segment.Length;
@@ -58,7 +59,6 @@ public sealed partial class FrameLog
                 _areNamesNew = true;
             }
 
-            _tailPosition = _tailLength > 0 ? _tailPosition : _segments.Count == 0 ? 0 : _segments[^1].Length;
             return _end;
         }
     }
@@ -66,11 +66,11 @@ public sealed partial class FrameLog
     /// <summary>After recovery: what stands behind the end was never committed, and goes.</summary>
     public void Settle()
     {
+        Flush();
         lock (_gate)
         {
             (_kept, _isSettled) = (null, true);
-            FlushTail();
-            if (_tailLength > 0)
+            if (Unwritten is not null)
             {
                 return; // the disk is full; what is written over it comes when it can
             }
@@ -80,8 +80,6 @@ public sealed partial class FrameLog
             {
                 _segments[^1].Trim(); // one that ends before the end is damaged, and is left as it is
             }
-
-            _tailPosition = _segments.Count == 0 ? 0 : _segments[^1].Length;
         }
     }
 
@@ -102,8 +100,6 @@ public sealed partial class FrameLog
                 segment.Close();
             }
         }
-
-        _tailPosition = _segments.Count == 0 ? 0 : _segments[^1].Length;
     }
 
     /// <summary>
@@ -113,7 +109,7 @@ public sealed partial class FrameLog
     private bool TryKeep(ReadOnlySpan<byte> frame)
     {
         var at = _segments.FindLastIndex(one => one.First <= _end);
-        if (_tailLength > 0 || at < 0)
+        if (Unwritten is not null || at < 0)
         {
             return false;
         }
@@ -123,7 +119,6 @@ public sealed partial class FrameLog
         {
             _kept = (segment, new FileWindow(segment.Read));
             segment.Scan(_end);
-            _tailPosition = _segments[^1].Length;
         }
 
         if (segment.End != _end || !_kept.Value.Window.At(segment.Length, frame.Length).SequenceEqual(frame))
@@ -136,7 +131,6 @@ public sealed partial class FrameLog
         segment.Length += frame.Length;
         segment.End = _end + 1;
         _areNamesNew = true;
-        _tailPosition = _segments[^1].Length;
         Volatile.Write(ref _end, _end + 1);
         return true;
     }
@@ -148,7 +142,7 @@ public sealed partial class FrameLog
         var found = _end;
         while (found < segment.End)
         {
-            using var block = ReadFile(segment, segment.Length, segment.End, found, TailBytes, int.MaxValue);
+            using var block = ReadFile(segment, segment.Length, segment.End, found, FrameChunk.UsualBytes, int.MaxValue);
             if (block is not { Count: > 0 })
             {
                 break;

@@ -1,17 +1,13 @@
-using System.Buffers;
 using Lakou.Core.Disk;
 
 namespace Lakou.Log.Frames;
 
 /// <summary>
 /// Frames with dense offsets in files of a bounded size: what readers of a topic read. Not durable by itself: the journal holds what was not synced
-/// yet. One thread appends; any may read. The newest frames are in memory until they fill a buffer.
+/// yet. One thread appends; any may read. The newest frames are in memory until they fill a chunk, and until that is written.
 /// </summary>
 public sealed partial class FrameLog : IDisposable
 {
-    // Appends are gathered to writes of this size.
-    private const int TailBytes = 64 << 10;
-
     // What a reader of a few frames reads for each; longer ones are read with the next call.
     private const int UsualFrameBytes = 2 << 10;
 
@@ -19,24 +15,26 @@ public sealed partial class FrameLog : IDisposable
     private const int OpenFiles = 4;
 
     private readonly Lock _gate = new();
+    private readonly Lock _writeGate = new(); // never taken under the other
     private readonly Lock _syncGate = new();
     private readonly IDisk _disk;
     private readonly string _directory;
     private readonly long _segmentBytes;
     private readonly List<FrameSegment> _segments = [];
     private readonly List<FrameSegment> _open = [];
-    private byte[] _tail = [];
-    private int _tailLength;
-    private int _flushAt = TailBytes;
-    private ulong _tailFirst;
-    private long _tailPosition;
+    private readonly FrameWriter? _writer;
+    private readonly Queue<FrameChunk> _full = []; // to be written, in this order
+    private readonly byte[] _lastSector = new byte[IDisk.SectorBytes];
+    private FrameChunk? _filling;
+    private (FrameSegment? Segment, long Position) _lastSectorEnd;
     private ulong _end;
     private bool _areNamesNew;
     private bool _isSettled;
     private bool _isDisposed;
     private DiskException? _syncFailure;
 
-    private FrameLog(IDisk disk, string directory, long segmentBytes) => (_disk, _directory, _segmentBytes) = (disk, directory, segmentBytes);
+    private FrameLog(IDisk disk, string directory, long segmentBytes, FrameWriter? writer)
+        => (_disk, _directory, _segmentBytes, _writer) = (disk, directory, segmentBytes, writer);
 
     /// <summary>The first offset that may still be there.</summary>
     public ulong Start { get; private set; }
@@ -59,29 +57,46 @@ public sealed partial class FrameLog : IDisposable
     /// <summary>Whether frames wait in memory because the disk is full. <see cref="Flush"/> tries again.</summary>
     public bool IsStuck { get; private set; }
 
+    /// <summary>The oldest frames that are in memory.</summary>
+    private FrameChunk? Unwritten => _full.TryPeek(out var oldest) ? oldest : _filling;
+
     /// <summary>
     /// Appends frames behind the last, or with a gap where the offsets between are lost. When the disk is full they stay in memory: see <see cref="IsStuck"/>.
     /// </summary>
     /// <param name="frames">Whole and sealed, offsets one after the other. Those that are there already are passed over.</param>
     public void Append(ReadOnlySpan<byte> frames)
     {
+        var full = 0;
         lock (_gate)
         {
+            full -= _full.Count;
             while (!frames.IsEmpty)
             {
                 var frame = frames[..FrameHead.Length(frames)];
                 AppendOne(frame);
                 frames = frames[frame.Length..];
             }
+
+            full += _full.Count;
+        }
+
+        if (full > 0 && _writer?.TryAdd(this) != true)
+        {
+            WriteFull();
         }
     }
 
     /// <summary>Writes to files what is in memory, if it can.</summary>
     public void Flush()
     {
-        lock (_gate)
+        lock (_writeGate)
         {
-            FlushTail();
+            lock (_gate)
+            {
+                Close();
+            }
+
+            WriteFull();
         }
     }
 
@@ -98,17 +113,20 @@ public sealed partial class FrameLog : IDisposable
 
             List<FrameSegment> dirty;
             bool areNamesNew;
-            lock (_gate)
+            lock (_writeGate)
             {
-                FlushTail();
-                if (IsStuck)
+                Flush();
+                lock (_gate)
                 {
-                    throw new DiskException(DiskFailure.Full, $"cannot write {_directory}: no room");
-                }
+                    if (IsStuck)
+                    {
+                        throw new DiskException(DiskFailure.Full, $"cannot write {_directory}: no room");
+                    }
 
-                dirty = [.. _segments.Where(segment => segment.IsDirty)];
-                dirty.ForEach(segment => segment.IsDirty = false);
-                (areNamesNew, _areNamesNew) = (_areNamesNew, false);
+                    dirty = [.. _segments.Where(segment => segment.IsDirty)];
+                    dirty.ForEach(segment => segment.IsDirty = false);
+                    (areNamesNew, _areNamesNew) = (_areNamesNew, false);
+                }
             }
 
             try
@@ -159,20 +177,55 @@ public sealed partial class FrameLog : IDisposable
 
     public void Dispose()
     {
+        try
+        {
+            Flush();
+        }
+        catch (DiskException)
+        {
+            // The journal has what was not written.
+        }
+
         lock (_gate)
         {
-            try
-            {
-                FlushTail();
-            }
-            catch (DiskException)
-            {
-                // The journal has what was not written.
-            }
-
             _isDisposed = true;
-            ReturnTail();
             _segments.ForEach(segment => segment.Dispose());
+        }
+    }
+
+    /// <summary>Writes the chunks that are full, in their order.</summary>
+    internal void WriteFull()
+    {
+        lock (_writeGate)
+        {
+            while (NextFull() is { } chunk)
+            {
+                try
+                {
+                    chunk.Write();
+                }
+                catch (DiskException e) when (e.Failure is DiskFailure.Full or DiskFailure.ReadOnly)
+                {
+                    IsStuck = true;
+                    return;
+                }
+
+                lock (_gate)
+                {
+                    _full.Dequeue();
+                    IsStuck = false;
+                }
+
+                chunk.Return(); // those who read it did so under the gate
+            }
+        }
+    }
+
+    private FrameChunk? NextFull()
+    {
+        lock (_gate)
+        {
+            return _full.TryPeek(out var chunk) ? chunk : null;
         }
     }
 
@@ -189,26 +242,21 @@ public sealed partial class FrameLog : IDisposable
             return;
         }
 
-        if (_segments.Count == 0 || offset != _end || _segments[^1].End != _end || _segments[^1].First > _end || (_tailPosition + _tailLength + frame.Length > _segmentBytes && _segments[^1].First < offset))
+        if (_segments.Count == 0 || offset != _end || _segments[^1].End != _end || _segments[^1].First > _end || (_segments[^1].Length + frame.Length > _segmentBytes && _segments[^1].First < offset))
         {
             Roll(offset);
         }
 
-        if (_tailLength + frame.Length > _flushAt)
-        {
-            FlushTail();
-        }
-
-        ReserveTail(_tailLength + frame.Length);
-        if (_tailLength == 0)
-        {
-            _tailFirst = offset;
-        }
-
         var segment = _segments[^1];
-        segment.Index(offset, _tailPosition + _tailLength);
-        frame.CopyTo(_tail.AsSpan(_tailLength));
-        _tailLength += frame.Length;
+        if (_filling?.TryAdd(frame) != true)
+        {
+            var isLong = _filling is not null;
+            Close();
+            _filling = new FrameChunk(segment, LastSectorOf(segment), isLong);
+            _filling.TryAdd(frame);
+        }
+
+        segment.Index(offset, segment.Length);
         segment.Length += frame.Length;
         segment.End = offset + 1;
         Volatile.Write(ref _end, offset + 1);
@@ -217,12 +265,7 @@ public sealed partial class FrameLog : IDisposable
     /// <summary>Begins a segment. Those behind the end, and what stands behind the end in the last one, are of a life that was not committed.</summary>
     private void Roll(ulong first)
     {
-        FlushTail();
-        if (_tailLength > 0)
-        {
-            return; // What waits belongs to the last segment, which grows until the disk has room.
-        }
-
+        Close();
         DeleteFrom(first);
         if (_segments.Count > 0)
         {
@@ -230,7 +273,7 @@ public sealed partial class FrameLog : IDisposable
         }
 
         _segments.Add(FrameSegment.Begin(_disk, _directory, first));
-        (_tailPosition, _areNamesNew) = (0, true);
+        _areNamesNew = true;
     }
 
     private void DeleteFrom(ulong first)
@@ -245,51 +288,28 @@ public sealed partial class FrameLog : IDisposable
         }
     }
 
-    private void FlushTail()
+    /// <summary>Nothing more comes to the chunk that fills.</summary>
+    private void Close()
     {
-        if (_tailLength == 0)
+        if (_filling is not null)
         {
-            return;
-        }
-
-        try
-        {
-            _segments[^1].Write(_tail.AsSpan(0, _tailLength), _tailPosition);
-        }
-        catch (DiskException e) when (e.Failure is DiskFailure.Full or DiskFailure.ReadOnly)
-        {
-            (IsStuck, _flushAt) = (true, _tailLength + TailBytes);
-            return;
-        }
-
-        _tailPosition += _tailLength;
-        (IsStuck, _flushAt, _tailLength) = (false, TailBytes, 0);
-        if (_tail.Length > TailBytes)
-        {
-            ReturnTail();
+            _filling.LastSector.CopyTo(_lastSector);
+            _lastSectorEnd = (_filling.Segment, _filling.Segment.Length);
+            _full.Enqueue(_filling);
+            _filling = null;
         }
     }
 
-    private void ReserveTail(int bytes)
+    /// <summary>What stands at the end of a segment, back to the beginning of its sector.</summary>
+    private ReadOnlySpan<byte> LastSectorOf(FrameSegment segment)
     {
-        if (bytes <= _tail.Length)
+        var bytes = _lastSector.AsSpan(0, (int)(segment.Length % IDisk.SectorBytes));
+        if (!bytes.IsEmpty && _lastSectorEnd != (segment, segment.Length) && segment.Read(bytes, segment.Length - bytes.Length) < bytes.Length)
         {
-            return;
+            throw new DiskException(DiskFailure.Broken, $"cannot read {segment.Path}: it became shorter");
         }
 
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(bytes, Math.Min(TailBytes, _tail.Length * 2)));
-        _tail.AsSpan(0, _tailLength).CopyTo(larger);
-        ReturnTail();
-        _tail = larger;
-    }
-
-    private void ReturnTail()
-    {
-        if (_tail.Length > 0)
-        {
-            ArrayPool<byte>.Shared.Return(_tail);
-            _tail = [];
-        }
+        return bytes;
     }
 
     /// <summary>Sealed segments are opened when they are read, and the one that was opened first is closed again. What was not synced stays open.</summary>

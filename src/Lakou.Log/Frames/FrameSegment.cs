@@ -15,16 +15,13 @@ internal sealed class FrameSegment : IDisposable
     /// <summary>How far apart entries of the index are: what a read may have to pass over.</summary>
     public const int IndexStep = 32 << 10;
 
-    // What is written goes to the device in steps of this size, and not all at once when a snapshot syncs it.
-    private const long StepBytes = 1 << 20;
-
     private readonly IDisk _disk;
     private readonly Lock _openGate = new();
     private readonly Lock _scanGate = new();
     private readonly List<(ulong Offset, long Position)> _index = [];
     private IDiskFile? _file;
+    private IDiskFile? _written; // the same file, past the page cache
     private (long From, long To) _doubted;
-    private long _begun;
     private bool _isNew;
     private volatile bool _isGone;
     private volatile bool _isScanned;
@@ -64,20 +61,22 @@ internal sealed class FrameSegment : IDisposable
     /// <summary>A segment whose file is made when something is written to it.</summary>
     public static FrameSegment Begin(IDisk disk, string directory, ulong first) => new(disk, directory, first) { _isNew = true, _isScanned = true };
 
+    /// <param name="bytes">Whole sectors, of a <see cref="SectorBuffer"/>.</param>
+    /// <param name="at">A sector.</param>
     public void Write(ReadOnlySpan<byte> bytes, long at)
     {
-        IsDirty = true;
-        if (Opened() is not { } file)
+        while (OpenedToWrite() is { } file)
         {
-            return;
-        }
-
-        file.Write(bytes, at);
-        var end = at + bytes.Length;
-        if (end - _begun >= StepBytes)
-        {
-            file.BeginSync(_begun, end - _begun);
-            _begun = end;
+            try
+            {
+                IsDirty = true;
+                file.Write(bytes, at);
+                return;
+            }
+            catch (ObjectDisposedException)
+            {
+                // Closed between the two, because it was synced: opened once more.
+            }
         }
     }
 
@@ -107,6 +106,7 @@ internal sealed class FrameSegment : IDisposable
             {
                 WriteAgain(file);
                 file.Sync();
+                CloseWritten(); // most are not written again soon
                 return;
             }
             catch (ObjectDisposedException)
@@ -265,6 +265,8 @@ internal sealed class FrameSegment : IDisposable
             _file?.Dispose();
             _file = null;
         }
+
+        CloseWritten();
     }
 
     /// <summary>Closes and deletes it.</summary>
@@ -322,7 +324,24 @@ internal sealed class FrameSegment : IDisposable
         return FrameHead.IsWhole(window.At(at, FrameHead.Length(head)));
     }
 
+    private void CloseWritten()
+    {
+        lock (_openGate)
+        {
+            _written?.Dispose();
+            _written = null;
+        }
+    }
+
     private IDiskFile? Opened()
+    {
+        lock (_openGate)
+        {
+            return _isGone ? null : _file ??= _disk.Open(Path);
+        }
+    }
+
+    private IDiskFile? OpenedToWrite()
     {
         lock (_openGate)
         {
@@ -331,14 +350,14 @@ internal sealed class FrameSegment : IDisposable
                 return null;
             }
 
+            _written ??= _disk.OpenDirect(Path, create: _isNew);
             if (_isNew)
             {
-                _file ??= _disk.Open(Path, create: true);
-                _file.SetLength(0);
+                _written.SetLength(0); // of a life that was not committed
                 _isNew = false;
             }
 
-            return _file ??= _disk.Open(Path);
+            return _written;
         }
     }
 }

@@ -76,6 +76,7 @@ internal sealed partial class BackboneStore
         if (_settings.IsBackground)
         {
             _journal.Start();
+            Files.Start(_journal.Fail);
         }
         else
         {

@@ -17,6 +17,7 @@ internal sealed class TopicFiles(IDisk disk, string directory, Func<string, long
     private const long OutcomeSegmentBytes = 16 << 20;
 
     private readonly ConcurrentDictionary<int, Files> _topics = [];
+    private readonly FrameWriter _writer = new();
     private FrameLog? _outcomes;
 
     /// <summary>What came of work that was to be done once.</summary>
@@ -47,8 +48,12 @@ internal sealed class TopicFiles(IDisk disk, string directory, Func<string, long
         }
 
         // Which of them a snapshot needs is known by the keys, not here.
-        _outcomes = FrameLog.Open(disk, Path.Combine(directory, "outcomes"), OutcomeSegmentBytes, 0, state.Keys.OutcomeEnd);
+        _outcomes = FrameLog.Open(disk, Path.Combine(directory, "outcomes"), OutcomeSegmentBytes, 0, state.Keys.OutcomeEnd, _writer);
     }
+
+    /// <summary>From now on files are written beside the journal's writer.</summary>
+    /// <param name="failed">Gets why one could not be.</param>
+    public void Start(Action<Exception> failed) => _writer.Start(failed);
 
     /// <summary>After the journal was read: what was never committed goes, and so do the folders of topics that were deleted.</summary>
     public void Settle()
@@ -121,6 +126,7 @@ internal sealed class TopicFiles(IDisk disk, string directory, Func<string, long
 
     public void Dispose()
     {
+        _writer.Dispose();
         foreach (var log in _topics.Values.SelectMany(files => files.All))
         {
             log.Dispose();
@@ -145,8 +151,8 @@ internal sealed class TopicFiles(IDisk disk, string directory, Func<string, long
     {
         var bytes = segmentBytes(topic.Name);
         return new(
-            [.. topic.Partitions.Select((partition, i) => FrameLog.Open(disk, PathOf(topic.Id, i.ToString(CultureInfo.InvariantCulture)), bytes, partition.Start, partition.End))],
-            FrameLog.Open(disk, PathOf(topic.Id, "held"), bytes, 0, topic.HeldEnd));
+            [.. topic.Partitions.Select((partition, i) => FrameLog.Open(disk, PathOf(topic.Id, i.ToString(CultureInfo.InvariantCulture)), bytes, partition.Start, partition.End, _writer))],
+            FrameLog.Open(disk, PathOf(topic.Id, "held"), bytes, 0, topic.HeldEnd, _writer));
     }
 
     private string PathOf(int topic, string part) => Path.Combine(directory, topic.ToString(CultureInfo.InvariantCulture), part);

@@ -1,3 +1,4 @@
+using Lakou.Core.Disk;
 using Lakou.Log.Frames;
 using Lakou.Log.Tests.Harness;
 
@@ -52,6 +53,73 @@ public sealed class FrameLogConcurrencyTests
                 }
             }
         }
+    }
+
+    [Fact]
+    public async Task A_writer_puts_on_a_real_disk_what_others_append_and_read()
+    {
+        const ulong Last = 20_000;
+        const int Longest = 4000;
+        var directory = Path.Combine(Path.GetTempPath(), Path.GetRandomFileName());
+        try
+        {
+            using (var writer = new FrameWriter())
+            using (var log = FrameLog.Open(SystemDisk.Instance, directory, 1 << 20, 0, 0, writer))
+            {
+                writer.Start(_ => { });
+                var writing = Task.Run(() => Append(log), TestContext.Current.CancellationToken);
+                await Task.WhenAll([writing, .. Enumerable.Range(0, 3).Select(reader => Task.Run(() => Read(log, new Random(reader))))]);
+            }
+
+            using var again = FrameLog.Open(SystemDisk.Instance, directory, 1 << 20, 0, Last);
+            Read(again, new Random(4));
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+
+        static byte[] Frame(ulong offset) => TestFrames.Of(offset, (int)(offset * 7919 % Longest));
+
+        static void Append(FrameLog log)
+        {
+            for (var offset = 0ul; offset < Last; offset++)
+            {
+                log.Append(Frame(offset));
+                if (offset % 3000 == 1000)
+                {
+                    log.Sync();
+                }
+            }
+        }
+
+        static void Read(FrameLog log, Random random)
+        {
+            for (var from = 0ul; from < Last;)
+            {
+                using var block = log.Read(from, random.Next(1, 100_000));
+                Assert.Null(block.LostUntil);
+                foreach (var frame in block)
+                {
+                    Assert.True(frame.SequenceEqual(Frame(from)), $"offset {from}");
+                    from++;
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_writer_says_that_it_has_failed_and_keeps_what_it_could_not_write()
+    {
+        var disk = new SimulatedDisk();
+        using var writer = new FrameWriter();
+        using var log = FrameLog.Open(disk, "/data/topic", 1 << 20, 0, 0, writer);
+        var failed = new TaskCompletionSource<Exception>();
+        writer.Start(failed.SetResult);
+        disk.FailAt(disk.Operations + 2, DiskFailure.Broken); // the first is that the file is made
+        log.Append(0, 3000, 100);
+        Assert.Equal(DiskFailure.Broken, Assert.IsType<DiskException>(await failed.Task).Failure);
+        log.AssertHas(TestFrames.Range(0, 3000), 100);
     }
 
     [Fact]

@@ -144,14 +144,18 @@ internal sealed class SimulatedDisk : IDisk
         }
     }
 
-    public IDiskFile Open(string path, bool create = false)
+    public IDiskFile Open(string path, bool create = false) => Open(path, create, isDirect: false);
+
+    public IDiskFile OpenDirect(string path, bool create = false) => Open(path, create, isDirect: true);
+
+    private Handle Open(string path, bool create, bool isDirect)
     {
         lock (_gate)
         {
             ThrowIfDead();
             if (_names.Find(path) is { } there)
             {
-                return new Handle(this, path, there);
+                return new Handle(this, path, there, isDirect);
             }
         }
 
@@ -160,7 +164,7 @@ internal sealed class SimulatedDisk : IDisk
             throw new DiskException(DiskFailure.Broken, $"cannot open {path}: no such file");
         }
 
-        return Do(DiskOperation.Create, path, () => new Handle(this, path, _names.Create(path)));
+        return Do(DiskOperation.Create, path, () => new Handle(this, path, _names.Create(path), isDirect));
     }
 
     public bool Exists(string path)
@@ -306,7 +310,7 @@ internal sealed class SimulatedDisk : IDisk
         }
     }
 
-    private sealed class Handle(SimulatedDisk disk, string path, SimulatedFile file) : IDiskFile
+    private sealed class Handle(SimulatedDisk disk, string path, SimulatedFile file, bool isDirect) : IDiskFile
     {
         private bool _isClosed;
 
@@ -336,6 +340,11 @@ internal sealed class SimulatedDisk : IDisk
 
         public void Write(ReadOnlySpan<byte> bytes, long at)
         {
+            if (isDirect && (bytes.Length % IDisk.SectorBytes != 0 || at % IDisk.SectorBytes != 0))
+            {
+                throw new InvalidOperationException($"{bytes.Length} bytes at {at} of {path} are no whole sectors");
+            }
+
             var whole = bytes.ToArray();
             disk.Do(DiskOperation.Write, path, () => WriteAll(whole, at), () => file.Write(whole.AsSpan(0, disk._random.Next(whole.Length)), at, long.MaxValue));
         }

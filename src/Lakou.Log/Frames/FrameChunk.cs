@@ -26,7 +26,7 @@ internal sealed class FrameChunk
     /// <param name="isLong">Whether as much is expected as it can take.</param>
     public FrameChunk(FrameSegment segment, ReadOnlySpan<byte> before, bool isLong)
     {
-        (Segment, First) = (segment, segment.End);
+        (Segment, First, End) = (segment, segment.End, segment.End);
         _position = segment.Length - before.Length;
         _carried = _length = before.Length;
         _buffer = isLong ? Rent() : new(LeastBytes);
@@ -37,6 +37,12 @@ internal sealed class FrameChunk
 
     /// <summary>Offset of the first frame.</summary>
     public ulong First { get; }
+
+    /// <summary>Behind the last one.</summary>
+    public ulong End { get; private set; }
+
+    /// <summary>Of memory.</summary>
+    public int Bytes => _buffer.Length;
 
     /// <summary>Where the first frame begins in the file.</summary>
     public long Position => _position + _carried;
@@ -58,6 +64,7 @@ internal sealed class FrameChunk
         Reserve(_length + frame.Length);
         frame.CopyTo(_buffer.Span[_length..]);
         _length += frame.Length;
+        End++;
         return true;
     }
 

@@ -23,9 +23,9 @@ public sealed partial class FrameLog
                     return new FrameBlock(0) { LostUntil = from < Start ? Start : null };
                 }
 
-                if (Unwritten is { } oldest && from >= oldest.First)
+                if (_chunks.Count > 0 && from >= _chunks[0].First)
                 {
-                    return ReadChunk(_filling is { } newest && from >= newest.First ? newest : _full.Last(one => one.First <= from), from, mostBytes, mostFrames);
+                    return ReadChunk(from, mostBytes, mostFrames);
                 }
 
                 var at = _segments.FindLastIndex(one => one.First <= from);
@@ -98,10 +98,21 @@ public sealed partial class FrameLog
         return (until, 0);
     }
 
-    private static FrameBlock ReadChunk(FrameChunk chunk, ulong from, int mostBytes, int mostFrames)
+    private FrameBlock ReadChunk(ulong from, int mostBytes, int mostFrames)
     {
-        var (_, position) = chunk.Segment.Find(from);
-        var bytes = chunk.From(position);
+        var (low, high) = (0, _chunks.Count); // the last that begins at or before it
+        while (high - low > 1)
+        {
+            var middle = (low + high) / 2;
+            (low, high) = _chunks[middle].First <= from ? (middle, high) : (low, middle);
+        }
+
+        if (from >= _chunks[low].End)
+        {
+            return new FrameBlock(0) { LostUntil = _chunks[high].First };
+        }
+
+        var bytes = _chunks[low].From(_chunks[low].Segment.Find(from).Position);
         while (FrameHead.Offset(bytes) < from)
         {
             bytes = bytes[FrameHead.Length(bytes)..];

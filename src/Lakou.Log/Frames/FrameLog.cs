@@ -23,8 +23,9 @@ public sealed partial class FrameLog : IDisposable
     private readonly List<FrameSegment> _segments = [];
     private readonly List<FrameSegment> _open = [];
     private readonly FrameWriter? _writer;
-    private readonly Queue<FrameChunk> _full = []; // to be written, in this order
+    private readonly List<FrameChunk> _chunks = []; // by offset: those that were written and are kept for readers, those to be written, and the one that fills
     private readonly byte[] _lastSector = new byte[IDisk.SectorBytes];
+    private int _written;
     private FrameChunk? _filling;
     private (FrameSegment? Segment, long Position) _lastSectorEnd;
     private ulong _end;
@@ -57,8 +58,10 @@ public sealed partial class FrameLog : IDisposable
     /// <summary>Whether frames wait in memory because the disk is full. <see cref="Flush"/> tries again.</summary>
     public bool IsStuck { get; private set; }
 
-    /// <summary>The oldest frames that are in memory.</summary>
-    private FrameChunk? Unwritten => _full.TryPeek(out var oldest) ? oldest : _filling;
+    /// <summary>The oldest frames that are only in memory.</summary>
+    private FrameChunk? Unwritten => _written < _chunks.Count ? _chunks[_written] : null;
+
+    private int Full => _chunks.Count - _written - (_filling is null ? 0 : 1);
 
     /// <summary>
     /// Appends frames behind the last, or with a gap where the offsets between are lost. When the disk is full they stay in memory: see <see cref="IsStuck"/>.
@@ -69,7 +72,7 @@ public sealed partial class FrameLog : IDisposable
         var full = 0;
         lock (_gate)
         {
-            full -= _full.Count;
+            full -= Full;
             while (!frames.IsEmpty)
             {
                 var frame = frames[..FrameHead.Length(frames)];
@@ -77,7 +80,7 @@ public sealed partial class FrameLog : IDisposable
                 frames = frames[frame.Length..];
             }
 
-            full += _full.Count;
+            full += Full;
         }
 
         if (full > 0 && _writer?.TryAdd(this) != true)
@@ -212,20 +215,35 @@ public sealed partial class FrameLog : IDisposable
 
                 lock (_gate)
                 {
-                    _full.Dequeue();
+                    _written++;
                     IsStuck = false;
                 }
 
-                chunk.Return(); // those who read it did so under the gate
+                if (_writer?.TryKeep(this, chunk) != true)
+                {
+                    Forget(chunk);
+                }
             }
         }
+    }
+
+    /// <summary>A chunk that was written, the oldest there is, is read from its file from now on.</summary>
+    internal void Forget(FrameChunk chunk)
+    {
+        lock (_gate)
+        {
+            _chunks.Remove(chunk);
+            _written--;
+        }
+
+        chunk.Return(); // those who read it did so under the gate
     }
 
     private FrameChunk? NextFull()
     {
         lock (_gate)
         {
-            return _full.TryPeek(out var chunk) ? chunk : null;
+            return Full > 0 ? Unwritten : null;
         }
     }
 
@@ -254,6 +272,7 @@ public sealed partial class FrameLog : IDisposable
             Close();
             _filling = new FrameChunk(segment, LastSectorOf(segment), isLong);
             _filling.TryAdd(frame);
+            _chunks.Add(_filling);
         }
 
         segment.Index(offset, segment.Length);
@@ -295,7 +314,6 @@ public sealed partial class FrameLog : IDisposable
         {
             _filling.LastSector.CopyTo(_lastSector);
             _lastSectorEnd = (_filling.Segment, _filling.Segment.Length);
-            _full.Enqueue(_filling);
             _filling = null;
         }
     }

@@ -264,7 +264,7 @@ public sealed partial class Journal
         }
 
         _previous = checksum;
-        Statistics.Count(batch.Records, bytes.Length);
+        Statistics.Count(batch.Records, batch.DiskBytes);
         return true;
     }
 
@@ -280,12 +280,12 @@ public sealed partial class Journal
 
             var length = BatchFormat.HeadBytes + BatchFormat.RecordBytes(record.Payload.Length);
             var whole = BatchFormat.Align(length);
-            if (_single.Length < whole)
+            if (_single.Length < whole + BatchFormat.EndBytes)
             {
-                _single = new(Math.Max(whole, _single.Length * 2));
+                _single = new(Math.Max(whole + BatchFormat.EndBytes, _single.Length * 2));
             }
 
-            var bytes = _single.Span[..whole];
+            var bytes = _single.Span[..(whole + BatchFormat.EndBytes)];
             BatchFormat.WriteRecord(bytes[BatchFormat.HeadBytes..length], record.Payload, default);
             bytes[length..].Clear();
             var head = HeadOf(record.Lsn, 1);

@@ -210,7 +210,7 @@ public sealed partial class Journal : IAsyncDisposable
         }
     }
 
-    /// <summary>Deletes segments whose records are all older than this one: a snapshot holds them.</summary>
+    /// <summary>Lets go of segments whose records are all older than this one: a snapshot holds them.</summary>
     public void CutBefore(ulong lsn)
     {
         lock (_gate)
@@ -225,11 +225,14 @@ public sealed partial class Journal : IAsyncDisposable
         var names = _disk.Files(_options.Directory).Where(name => SegmentFormat.TryParseName(name, out _)).ToArray();
         for (var i = 0; i + 1 < names.Length && SegmentFormat.TryParseName(names[i + 1], out var next) && next <= lsn; i++)
         {
-            _disk.Delete(Path.Combine(_options.Directory, names[i]));
+            _chain.Retire(names[i]);
         }
 
         _disk.SyncDirectory(_options.Directory);
     }
+
+    /// <summary>Deletes the segments that are kept for use again: others need the room.</summary>
+    public void GiveRoom() => _chain.DeleteFree(0);
 
     /// <summary>Reads committed records again, beside the writer.</summary>
     /// <param name="from">LSN of the first.</param>

@@ -21,6 +21,9 @@ public sealed record JournalOptions(string Directory, SyncMode Sync = SyncMode.G
     /// <summary>Bytes that may wait for their commit; beyond, <see cref="Journal.Room"/> says wait. Two events batches of the largest size.</summary>
     public int PendingBytes { get; init; } = 16 << 20;
 
+    /// <summary>Segments that are kept for use again once nothing in them is needed: a file whose blocks are there already is not to be filled with zeros.</summary>
+    public int FreeSegments { get; init; } = 4;
+
     /// <summary>Whether files are written and read past the page cache: what is synced at once gains nothing by it.</summary>
     public bool IsDirect => Sync != SyncMode.Os;
 }

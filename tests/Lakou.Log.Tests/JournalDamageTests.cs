@@ -10,10 +10,12 @@ public sealed class JournalDamageTests
 
     private static readonly JournalOptions Tiny = TestJournal.Small with { SegmentBytes = 4 << 10, PendingBytes = 2 << 10 };
 
-    [Fact]
-    public async Task A_bit_that_flips_anywhere_is_noticed_and_costs_no_more_than_its_batch()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_bit_that_flips_anywhere_is_noticed_and_costs_no_more_than_its_batch(bool areUsedAgain)
     {
-        var (disk, records) = await WriteAsync();
+        var (disk, records, from) = await WriteAsync(areUsedAgain);
         foreach (var (name, batches) in Layout(disk))
         {
             var contents = disk.Contents(PathOf(name));
@@ -30,8 +32,8 @@ public sealed class JournalDamageTests
 
                     var copy = disk.Copy();
                     copy.Flip(PathOf(name), at, (byte)(1 << bit));
-                    await using var opened = TestJournal.Open(copy, Tiny);
-                    var missing = Check(opened, records, $"{name} byte {at} bit {bit}");
+                    await using var opened = TestJournal.Open(copy, Tiny, from);
+                    var missing = Check(opened, records, $"{name} byte {at} bit {bit}", from);
                     ulong[] expected = hit < 0 ? [] : batches[hit].Lsns;
                     Assert.Equal(expected, missing);
                     Assert.True(missing.Length > 0 || at >= BatchFormat.HeadBytes || opened.Damages.Count == 1, $"{name} byte {at}: nobody was told");
@@ -40,18 +42,20 @@ public sealed class JournalDamageTests
         }
     }
 
-    [Fact]
-    public async Task A_file_that_is_cut_anywhere_is_noticed()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_file_that_is_cut_anywhere_is_noticed(bool areUsedAgain)
     {
-        var (disk, records) = await WriteAsync();
+        var (disk, records, from) = await WriteAsync(areUsedAgain);
         foreach (var (name, batches) in Layout(disk))
         {
             for (var length = 0L; length < Tiny.SegmentBytes; length++)
             {
                 var copy = disk.Copy();
                 copy.Truncate(PathOf(name), length);
-                await using var opened = TestJournal.Open(copy, Tiny);
-                var missing = Check(opened, records, $"{name} cut at {length}", isEndTold: true);
+                await using var opened = TestJournal.Open(copy, Tiny, from);
+                var missing = Check(opened, records, $"{name} cut at {length}", from, isEndTold: true);
                 Assert.Equal(batches.Where(batch => batch.End > length).SelectMany(batch => batch.Lsns), missing);
                 Assert.NotEmpty(opened.Damages);
             }
@@ -61,7 +65,7 @@ public sealed class JournalDamageTests
     [Fact]
     public async Task Damage_in_the_middle_leaves_the_files_as_they_are_and_every_start_tells_of_it()
     {
-        var (disk, records) = await WriteAsync();
+        var (disk, records, _) = await WriteAsync();
         var (name, batches) = Layout(disk)[1];
         foreach (var batch in batches)
         {
@@ -88,7 +92,7 @@ public sealed class JournalDamageTests
     [Fact]
     public async Task Damage_of_what_a_snapshot_holds_costs_no_record()
     {
-        var (disk, _) = await WriteAsync();
+        var (disk, _, _) = await WriteAsync();
         var (name, batches) = Layout(disk)[0];
         disk.Flip(PathOf(name), batches[0].Start + 60, 1);
         var from = batches[1].Lsns[0];
@@ -101,7 +105,7 @@ public sealed class JournalDamageTests
     [Fact]
     public async Task A_journal_that_ends_before_its_snapshot_says_so_and_goes_on_behind_it()
     {
-        var (disk, records) = await WriteAsync();
+        var (disk, records, _) = await WriteAsync();
         var from = (ulong)records.Count + 10;
         await using (var opened = TestJournal.Open(disk, Tiny, from))
         {
@@ -128,7 +132,7 @@ public sealed class JournalDamageTests
     [Fact]
     public async Task A_missing_segment_is_a_hole_that_is_told()
     {
-        var (disk, records) = await WriteAsync();
+        var (disk, records, _) = await WriteAsync();
         var (name, batches) = Layout(disk)[1];
         disk.Delete(PathOf(name));
         await using var opened = TestJournal.Open(disk, Tiny);
@@ -138,7 +142,7 @@ public sealed class JournalDamageTests
     [Fact]
     public async Task Without_any_right_head_of_a_segment_its_records_are_found()
     {
-        var (disk, records) = await WriteAsync();
+        var (disk, records, _) = await WriteAsync();
         foreach (var (name, _) in Layout(disk))
         {
             disk.Flip(PathOf(name), 9, 4);
@@ -151,7 +155,7 @@ public sealed class JournalDamageTests
     [Fact]
     public async Task A_torn_end_is_cut_and_not_found_later()
     {
-        var (disk, records) = await WriteAsync();
+        var (disk, records, _) = await WriteAsync();
         await using (var journal = TestJournal.Open(disk, Tiny))
         {
             records.Add(TestJournal.Record(records.Count));
@@ -227,7 +231,7 @@ public sealed class JournalDamageTests
     [Fact]
     public async Task A_batch_that_was_replaced_by_another_right_one_is_told()
     {
-        var (disk, records) = await WriteAsync();
+        var (disk, records, _) = await WriteAsync();
         var (name, batches) = Layout(disk)[1];
         var replaced = batches[0];
         var path = PathOf(name);
@@ -244,8 +248,8 @@ public sealed class JournalDamageTests
     [Fact]
     public async Task Segments_of_another_journal_are_none_of_this_one()
     {
-        var (disk, records) = await WriteAsync();
-        var (other, _) = await WriteAsync();
+        var (disk, records, _) = await WriteAsync();
+        var (other, _, _) = await WriteAsync();
         var (name, batches) = Layout(disk)[1];
         disk.Place(PathOf(name), other.Contents(PathOf(name)), 0);
         await using var opened = TestJournal.Open(disk, Tiny);
@@ -255,7 +259,7 @@ public sealed class JournalDamageTests
     [Fact]
     public async Task A_segment_of_a_later_format_stops_the_start()
     {
-        var (disk, _) = await WriteAsync();
+        var (disk, _, _) = await WriteAsync();
         var head = disk.Contents(PathOf(SegmentFormat.NameOf(1)))[..SegmentFormat.HeadBytes];
         head[4] = 2;
         BitConverter.TryWriteBytes(head.AsSpan(52), Lakou.Core.Hashing.Crc32C.Of(head.AsSpan(0, 52)));
@@ -265,14 +269,21 @@ public sealed class JournalDamageTests
 
     private static string PathOf(string name) => Path.Combine(TestJournal.Directory, name);
 
-    private static async Task<(SimulatedDisk Disk, List<byte[]> Records)> WriteAsync()
+    /// <param name="areUsedAgain">Whether the files held other records before.</param>
+    /// <returns>Also the LSN of the first record that is there.</returns>
+    private static async Task<(SimulatedDisk Disk, List<byte[]> Records, ulong From)> WriteAsync(bool areUsedAgain = false)
     {
         var disk = new SimulatedDisk();
         var records = new List<byte[]>();
         var random = new Random(3);
         await using var journal = TestJournal.Open(disk, Tiny);
-        for (var batch = 0; batch < Batches; batch++)
+        for (var batch = 0; batch < (areUsedAgain ? 3 * Batches : Batches); batch++)
         {
+            if (batch is Batches or 2 * Batches)
+            {
+                journal.Journal.CutBefore((ulong)records.Count);
+            }
+
             journal.Journal.PrepareOnce();
             for (var left = random.Next(1, 4); left > 0; left--)
             {
@@ -284,7 +295,8 @@ public sealed class JournalDamageTests
             journal.Journal.CommitOnce();
         }
 
-        return (disk.Kill(), records);
+        var from = Layout(disk)[0].Batches[0].Lsns[0];
+        return (disk.Kill(), records, from);
     }
 
     /// <summary>Where batches and their heads are, told by the files themselves.</summary>
@@ -315,12 +327,12 @@ public sealed class JournalDamageTests
 
     /// <summary>What was found was written, in order; what is missing was told: as damage, or as a torn end.</summary>
     /// <returns>LSNs that are missing.</returns>
-    private static ulong[] Check(TestJournal opened, List<byte[]> records, string what, bool isEndTold = false)
+    private static ulong[] Check(TestJournal opened, List<byte[]> records, string what, ulong from = 1, bool isEndTold = false)
     {
         Assert.All(opened.Found, one => Assert.True(records[(int)one.Lsn - 1].AsSpan().SequenceEqual(one.Payload), what));
         Assert.True(opened.Found.Zip(opened.Found.Skip(1)).All(pair => pair.First.Lsn < pair.Second.Lsn), what);
         var found = opened.Found.Select(one => one.Lsn).ToHashSet();
-        ulong[] missing = [.. Enumerable.Range(1, records.Count).Select(i => (ulong)i).Where(lsn => !found.Contains(lsn))];
+        ulong[] missing = [.. Enumerable.Range(1, records.Count).Select(i => (ulong)i).Where(lsn => lsn >= from && !found.Contains(lsn))];
         var newest = opened.Found.Count == 0 ? 0 : opened.Found[^1].Lsn;
         Assert.All(missing, lsn => Assert.True(
             lsn > newest ? opened.TornBytes > 0 || isEndTold : opened.Damages.Any(damage => damage.FirstLsn <= lsn && lsn < damage.NextLsn), $"{what}: nobody was told of LSN {lsn}"));

@@ -263,23 +263,47 @@ public sealed class JournalTests
     }
 
     [Fact]
-    public async Task Segments_that_are_not_needed_are_deleted_and_reading_goes_on()
+    public async Task Segments_that_are_not_needed_go_and_some_are_used_again_and_reading_goes_on()
+    {
+        var disk = new SimulatedDisk();
+        await using (var journal = TestJournal.Open(disk, TestJournal.Small with { FreeSegments = 2 }))
+        {
+            await journal.FillAsync(1, 100);
+            var before = disk.Files(TestJournal.Directory).Count;
+            journal.Journal.CutBefore(80);
+            Assert.True(disk.Files(TestJournal.Directory).Count < before);
+            Assert.Equal(2, Free().Count());
+            Assert.Equal(80ul, TestJournal.Read(journal.Journal, 80, 100)[0].Lsn);
+
+            await journal.FillAsync(101, 40);
+            Assert.Empty(Free());
+            journal.Journal.CutBefore(120);
+            Assert.Equal(2, Free().Count());
+            journal.Journal.GiveRoom();
+            Assert.Empty(Free());
+        }
+
+        await using var again = TestJournal.Open(disk.Kill(), from: 120);
+        Assert.Equal(Enumerable.Range(120, 21).Select(lsn => ((ulong)lsn, TestJournal.Record(lsn))), again.Found);
+        Assert.Equal((0, 0L), (again.Damages.Count, again.TornBytes));
+
+        IEnumerable<string> Free() => disk.Files(TestJournal.Directory).Where(name => name.EndsWith(".free", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_segment_of_another_size_is_not_used_again()
     {
         var disk = new SimulatedDisk();
         await using (var journal = TestJournal.Open(disk))
         {
-            await journal.FillAsync(1, 60);
-            var before = disk.Files(TestJournal.Directory).Count;
-            journal.Journal.CutBefore(40);
-            Assert.True(disk.Files(TestJournal.Directory).Count < before);
-            Assert.Equal(40ul, TestJournal.Read(journal.Journal, 40, 60)[0].Lsn);
-            await journal.FillAsync(61, 5);
-            journal.Journal.CutBefore(1000);
+            await journal.FillAsync(1, 100);
+            journal.Journal.CutBefore(100);
         }
 
-        await using var again = TestJournal.Open(disk, from: 65);
-        Assert.Equal([65ul], again.Found.Select(one => one.Lsn));
-        Assert.Empty(again.Damages);
+        await using var larger = TestJournal.Open(disk, TestJournal.Small with { SegmentBytes = 16 << 10 }, from: 100);
+        await larger.FillAsync(101, 100);
+        Assert.Equal(200ul, larger.Journal.CommittedLsn);
+        Assert.DoesNotContain(disk.Files(TestJournal.Directory), name => name.EndsWith(".free", StringComparison.Ordinal));
     }
 
     [Fact]

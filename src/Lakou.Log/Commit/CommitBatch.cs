@@ -54,7 +54,7 @@ internal sealed class CommitBatch(SyncMode sync)
     public void Add(ReadOnlySpan<byte> first, ReadOnlySpan<byte> second)
     {
         var bytes = BatchFormat.RecordBytes(first.Length + second.Length);
-        Reserve(BatchFormat.Align(Length + bytes));
+        Reserve(BatchFormat.Align(Length + bytes) + BatchFormat.EndBytes);
         BatchFormat.WriteRecord(_buffer.Span.Slice(Length, bytes), first, second);
         Length += bytes;
         Records++;
@@ -78,11 +78,11 @@ internal sealed class CommitBatch(SyncMode sync)
         _waiters.Add((waiter.Scheduler, waiter));
     }
 
-    /// <summary>The batch with its head, and zeros to the alignment.</summary>
+    /// <summary>The batch with its head, and zeros to the alignment and to the end mark.</summary>
     public ReadOnlySpan<byte> Seal(in BatchHead head, BatchPlace place, out uint checksum)
     {
         checksum = BatchFormat.Seal(Bytes, head, place);
-        var whole = _buffer.Span[..BatchFormat.Align(Length)];
+        var whole = _buffer.Span[..(BatchFormat.Align(Length) + BatchFormat.EndBytes)];
         whole[Length..].Clear();
         return whole;
     }

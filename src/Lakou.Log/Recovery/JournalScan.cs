@@ -161,7 +161,7 @@ internal sealed class JournalScan
 
     private void End(FileWindow window, ulong firstLsn, string name, long length, long last, long position)
     {
-        var torn = Torn(window, length, position);
+        var torn = Torn(window, length - position, position);
         TornBytes += torn;
         if (last > 0)
         {
@@ -209,7 +209,9 @@ internal sealed class JournalScan
         head = default;
         for (found = position; found + BatchFormat.HeadBytes <= length; found += BatchFormat.Alignment)
         {
-            if (TryRead(window, length, new(segment, found), out head) && head.FirstLsn >= NextLsn && head.Epoch >= Epoch)
+            if (BatchFormat.TryReadHead(window.At(found, BatchFormat.HeadBytes), length - found, out head)
+                && head.Identity == Identity && head.FirstLsn >= NextLsn && head.Epoch >= Epoch // not those of a file's life before
+                && BatchFormat.IsWhole(window.At(found, head.Length), head, new(segment, found)))
             {
                 return true;
             }
@@ -218,20 +220,11 @@ internal sealed class JournalScan
         return false;
     }
 
-    /// <summary>How much of what follows is not zero, to its last byte.</summary>
-    private static long Torn(FileWindow window, long length, long position)
+    /// <summary>Bytes of what was begun where zeros tell the end: as many as its head says, or its first sector.</summary>
+    private static long Torn(FileWindow window, long left, long position)
     {
-        const int Step = 64 << 10;
-        var end = position;
-        for (var at = position; at < length; at += Step)
-        {
-            if (window.At(at, (int)Math.Min(Step, length - at)).LastIndexOfAnyExcept((byte)0) is >= 0 and var last)
-            {
-                end = at + last + 1;
-            }
-        }
-
-        return end - position;
+        var sector = window.At(position, (int)Math.Clamp(left, 0, BatchFormat.EndBytes));
+        return !sector.ContainsAnyExcept((byte)0) ? 0 : BatchFormat.TryReadHead(sector, left, out var head) ? head.Length : sector.Length;
     }
 
     /// <summary>By the head of a segment, or by a batch where all heads are damaged: without an identity nothing would be found, and all would be cut.</summary>

@@ -23,6 +23,9 @@ internal static class BatchFormat
 
     public const int Alignment = IDisk.SectorBytes;
 
+    /// <summary>Zeros that are written behind a batch, up to the end of the file: what stands there of an earlier life is no end that a crash tore.</summary>
+    public const int EndBytes = IDisk.SectorBytes;
+
     /// <summary>Set when no sync followed: after a loss of power such a batch may be missing though a later one is there.</summary>
     public const uint Unsynced = 1;
 

@@ -5,9 +5,9 @@ using Lakou.Log.Recovery;
 namespace Lakou.Log.Segments;
 
 /// <summary>
-/// The files of a journal, as its writer sees them: one that it writes, and one prepared to follow, filled with zeros and synced, so that a commit changes
+/// The files of a journal, as its writer sees them: one that it writes, and one prepared to follow, all of it written once and synced, so that a commit changes
 /// no metadata and needs no room that is not there already. One thread at a time, but for
-/// <see cref="Prepare"/>.
+/// <see cref="Prepare"/>, <see cref="Retire"/> and <see cref="DeleteFree"/>.
 /// </summary>
 internal sealed class SegmentChain : IDisposable
 {
@@ -61,29 +61,45 @@ internal sealed class SegmentChain : IDisposable
                 return;
             }
 
-            using (var file = _disk.OpenDirect(SparePath, create: true))
+            if (!TryUseAgain())
             {
-                // Trying would take what is left from those who write events, each time for a moment.
-                if (_disk.FreeBytes(_options.Directory) < _options.SegmentBytes - file.Length)
-                {
-                    throw new DiskException(DiskFailure.Full, $"cannot write {SparePath}: no room");
-                }
-
-                try
-                {
-                    Fill(file, 0, (_options.SegmentBytes + IDisk.SectorBytes - 1) & -IDisk.SectorBytes);
-                    file.SetLength(_options.SegmentBytes); // one that was left over may be longer
-                    file.Sync();
-                }
-                catch (DiskException)
-                {
-                    GiveBack(file);
-                    throw;
-                }
+                Make();
             }
 
             _disk.SyncDirectory(_options.Directory);
             _hasSpare = true;
+        }
+    }
+
+    /// <summary>Nothing in a segment is needed any more: it is kept for use again, or deleted. Before the next one is retired, all older ones are.</summary>
+    /// <param name="name">Of its file.</param>
+    public void Retire(string name)
+    {
+        lock (_prepareGate)
+        {
+            DeleteFree(_options.FreeSegments - 1);
+            var path = Path.Combine(_options.Directory, name);
+            if (_options.FreeSegments > 0)
+            {
+                _disk.Rename(path, Path.ChangeExtension(path, SegmentFormat.FreeExtension));
+            }
+            else
+            {
+                _disk.Delete(path);
+            }
+        }
+    }
+
+    /// <summary>Deletes segments that are kept for use again.</summary>
+    /// <param name="most">How many may stay.</param>
+    public void DeleteFree(int most)
+    {
+        lock (_prepareGate)
+        {
+            foreach (var path in Free().Skip(most))
+            {
+                _disk.Delete(path);
+            }
         }
     }
 
@@ -114,26 +130,70 @@ internal sealed class SegmentChain : IDisposable
         return new(_segment, _position);
     }
 
-    /// <summary>Puts a sealed batch, padded to its alignment, in its place.</summary>
+    /// <param name="batch">Sealed, padded to its alignment, and <see cref="BatchFormat.EndBytes"/> of zeros.</param>
     /// <returns>False when the disk is read-only: nothing of it counts, and its place is still the next.</returns>
     public bool TryWrite(ReadOnlySpan<byte> batch)
     {
         try
         {
-            _file!.Write(batch, _position);
+            _file!.Write(batch.Length <= Left ? batch : batch[..^BatchFormat.EndBytes], _position);
         }
         catch (DiskException e) when (e.Failure == DiskFailure.ReadOnly)
         {
             return false;
         }
 
-        Volatile.Write(ref _position, _position + batch.Length);
+        Volatile.Write(ref _position, _position + batch.Length - BatchFormat.EndBytes);
         return true;
     }
 
     public void Sync() => _file!.Sync();
 
     public void Dispose() => _file?.Dispose();
+
+    private IEnumerable<string> Free() => _disk.Files(_options.Directory)
+        .Where(name => name.EndsWith(SegmentFormat.FreeExtension, StringComparison.Ordinal)).Select(name => Path.Combine(_options.Directory, name));
+
+    /// <summary>Makes the spare of a segment that was retired. Its batches are none at another place, and the zeros behind each new one tell the end.</summary>
+    private bool TryUseAgain()
+    {
+        foreach (var path in Free())
+        {
+            using var file = _disk.Open(path);
+            if (file.Length == _options.SegmentBytes)
+            {
+                _disk.Rename(path, SparePath);
+                return true;
+            }
+
+            _disk.Delete(path); // of another size, by a configuration before
+        }
+
+        return false;
+    }
+
+    private void Make()
+    {
+        using var file = _disk.OpenDirect(SparePath, create: true);
+
+        // Trying would take what is left from those who write events, each time for a moment.
+        if (_disk.FreeBytes(_options.Directory) < _options.SegmentBytes - file.Length)
+        {
+            throw new DiskException(DiskFailure.Full, $"cannot write {SparePath}: no room");
+        }
+
+        try
+        {
+            Fill(file, 0, (_options.SegmentBytes + IDisk.SectorBytes - 1) & -IDisk.SectorBytes);
+            file.SetLength(_options.SegmentBytes); // one that was left over may be longer
+            file.Sync();
+        }
+        catch (DiskException)
+        {
+            GiveBack(file);
+            throw;
+        }
+    }
 
     private IDiskFile Open(string path) => _options.IsDirect ? _disk.OpenDirect(path) : _disk.Open(path);
 
@@ -174,7 +234,8 @@ internal sealed class SegmentChain : IDisposable
         _file = null;
 
         var path = Path.Combine(_options.Directory, SegmentFormat.NameOf(head.FirstLsn));
-        Span<byte> bytes = stackalloc byte[SegmentFormat.HeadBytes];
+        Span<byte> bytes = stackalloc byte[SegmentFormat.HeadBytes + BatchFormat.EndBytes];
+        bytes.Clear();
         SegmentFormat.Write(bytes, new(_identity, head.FirstLsn, head.Epoch, _time.GetMicroseconds(), _options.SegmentBytes, head.Previous));
         _isWaitedFor.Set();
         Prepare();

@@ -24,6 +24,9 @@ internal static class SegmentFormat
     /// <summary>A prepared file that is no segment yet.</summary>
     public const string Spare = "spare";
 
+    /// <summary>Of a segment of which nothing is needed any more.</summary>
+    public const string FreeExtension = ".free";
+
     public static string NameOf(ulong firstLsn) => firstLsn.ToString("x16", CultureInfo.InvariantCulture) + Extension;
 
     public static bool TryParseName(string name, out ulong firstLsn)

@@ -86,6 +86,9 @@ internal sealed partial class BackboneStore : IAsyncDisposable
     /// <summary>Whether the largest batch would be refused because the disk is full; smaller ones may still find room.</summary>
     public bool IsFull => Room(EventLimits.Default.BatchBytes, bringsData: true) == JournalRoom.Full;
 
+    /// <summary>What the journal keeps for itself is for others, who need it more.</summary>
+    public void GiveRoom() => _journal.GiveRoom();
+
     /// <summary>Whether everything that changes something is refused because the disk is read-only.</summary>
     public bool IsReadOnly => _journal.IsReadOnly;
 

@@ -21,6 +21,7 @@ internal sealed partial class Backbone
         var now = Store.Now;
         if (Store.Files.IsStuck)
         {
+            Store.GiveRoom();
             Store.Files.Unstick();
         }
 

@@ -114,7 +114,7 @@ public sealed class FrameLogConcurrencyTests
         var disk = new SimulatedDisk();
         using var writer = new FrameWriter();
         using var log = FrameLog.Open(disk, "/data/topic", 1 << 20, 0, 0, writer);
-        var failed = new TaskCompletionSource<Exception>();
+        var failed = new TaskCompletionSource<Exception>(TaskCreationOptions.RunContinuationsAsynchronously);
         writer.Start(failed.SetResult);
         disk.FailAt(disk.Operations + 2, DiskFailure.Broken); // the first is that the file is made
         log.Append(0, 3000, 100);

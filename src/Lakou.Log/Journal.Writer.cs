@@ -250,8 +250,7 @@ public sealed partial class Journal
     private bool TryWrite(CommitBatch batch)
     {
         var head = HeadOf(batch.FirstLsn, batch.Records);
-        var bytes = batch.Seal(head, _chain.PlaceOf(batch.DiskBytes, head), out var checksum);
-        if (!_chain.TryWrite(bytes))
+        if (!_chain.TryPlace(batch.DiskBytes, head, out var place) || !_chain.TryWrite(batch.Seal(head, place, out var checksum)))
         {
             return false;
         }
@@ -289,7 +288,12 @@ public sealed partial class Journal
             BatchFormat.WriteRecord(bytes[BatchFormat.HeadBytes..length], record.Payload, default);
             bytes[length..].Clear();
             var head = HeadOf(record.Lsn, 1);
-            var checksum = BatchFormat.Seal(bytes[..length], head, _chain.PlaceOf(whole, head));
+            if (!_chain.TryPlace(whole, head, out var place))
+            {
+                return false;
+            }
+
+            var checksum = BatchFormat.Seal(bytes[..length], head, place);
             if (!_chain.TryWrite(bytes))
             {
                 return false;

@@ -213,6 +213,34 @@ public sealed class JournalRoomTests
         Assert.Empty(again.Damages);
     }
 
+    [Theory]
+    [InlineData(SyncMode.Group)]
+    [InlineData(SyncMode.Each)]
+    public async Task A_segment_that_cannot_begin_on_a_read_only_disk_begins_when_it_can(SyncMode mode)
+    {
+        var disk = new SimulatedDisk();
+        var options = TestJournal.Small with { Sync = mode };
+        await using (var journal = TestJournal.Open(disk, options))
+        {
+            await journal.CommitAsync(TestJournal.Record(1, 3000));
+            await journal.CommitAsync(TestJournal.Record(2, 3000));
+            journal.Journal.PrepareOnce();
+
+            disk.IsReadOnly = true;
+            await Assert.ThrowsAsync<JournalException>(() => journal.CommitAsync(TestJournal.Record(3, 3000)).WaitAsync(Guard));
+            Assert.False(journal.Journal.CommitOnce());
+            Assert.Equal((true, 2ul, false), (journal.Journal.IsReadOnly, journal.Journal.CommittedLsn, journal.Journal.Failed.IsCompleted));
+
+            disk.IsReadOnly = false;
+            Assert.True(journal.Journal.CommitOnce());
+            await journal.CommitAsync(TestJournal.Record(4, 3000));
+        }
+
+        await using var again = TestJournal.Open(disk.Kill(), options);
+        Assert.Equal(Enumerable.Range(1, 4).Select(i => ((ulong)i, TestJournal.Record(i, 3000))), again.Found);
+        Assert.Empty(again.Damages);
+    }
+
     [Fact]
     public async Task A_started_journal_tries_a_read_only_disk_again_until_it_stops()
     {

@@ -134,6 +134,11 @@ public sealed partial class FrameLog : IDisposable
 
             try
             {
+                lock (_writeGate)
+                {
+                    dirty.ForEach(segment => segment.WriteAgain());
+                }
+
                 dirty.ForEach(segment => segment.Sync());
                 if (areNamesNew)
                 {

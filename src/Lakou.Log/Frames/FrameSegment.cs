@@ -104,7 +104,6 @@ internal sealed class FrameSegment : IDisposable
         {
             try
             {
-                WriteAgain(file);
                 file.Sync();
                 CloseWritten(); // most are not written again soon
                 return;
@@ -118,7 +117,7 @@ internal sealed class FrameSegment : IDisposable
 
     /// <summary>
     /// A life before wrote these bytes, and whether they were synced is not known: after a sync that failed the kernel shows pages that it does not write, until somebody writes them
-    /// again. <see cref="Sync"/> does.
+    /// again. <see cref="WriteAgain"/> does.
     /// </summary>
     public void Doubt(long from, long to)
     {
@@ -136,13 +135,22 @@ internal sealed class FrameSegment : IDisposable
         }
     }
 
-    private void WriteAgain(IDiskFile file)
+    /// <summary>Writes once more what is in doubt, through the page cache that shows it; not beside a <see cref="Write"/>.</summary>
+    public void WriteAgain()
     {
         var buffer = new byte[Math.Min(64 << 10, _doubted.To - _doubted.From)];
-        while (_doubted.From < _doubted.To && file.Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, _doubted.To - _doubted.From)), _doubted.From) is > 0 and var count)
+        while (_doubted.From < _doubted.To && Opened() is { } file)
         {
-            file.Write(buffer.AsSpan(0, count), _doubted.From);
-            _doubted.From += count;
+            try
+            {
+                var count = file.Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, _doubted.To - _doubted.From)), _doubted.From);
+                file.Write(buffer.AsSpan(0, count), _doubted.From);
+                _doubted.From = count == 0 ? _doubted.To : _doubted.From + count;
+            }
+            catch (ObjectDisposedException)
+            {
+                // As above.
+            }
         }
 
         _doubted = default;

@@ -120,14 +120,24 @@ internal sealed class SegmentChain : IDisposable
     /// <summary>Where a batch of this length goes; begins a segment when the one that is written has no room for it.</summary>
     /// <param name="bytes">With its padding.</param>
     /// <param name="head">Of the batch.</param>
-    public BatchPlace PlaceOf(int bytes, in BatchHead head)
+    /// <returns>False when the disk is read-only, and no segment can begin.</returns>
+    public bool TryPlace(int bytes, in BatchHead head, out BatchPlace place)
     {
-        if (_file is null || bytes > Left)
+        try
         {
-            Begin(head);
+            if (_file is null || bytes > Left)
+            {
+                Begin(head);
+            }
+        }
+        catch (DiskException e) when (e.Failure == DiskFailure.ReadOnly)
+        {
+            place = default;
+            return false;
         }
 
-        return new(_segment, _position);
+        place = new(_segment, _position);
+        return true;
     }
 
     /// <param name="batch">Sealed, padded to its alignment, and <see cref="BatchFormat.EndBytes"/> of zeros.</param>
